@@ -1,0 +1,129 @@
+//! The HTTP API: routes, the state that handlers share, and how errors of the store are told.
+
+mod body;
+mod bulk;
+mod facts;
+mod framing;
+mod search;
+mod status;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use chassis::{ApiError, Identity, observe};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::error::log_read_failure;
+use crate::relay::RelayStatus;
+use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
+
+/// Bulk requests under way at once; each holds about 2 MiB. Beyond it they are refused (503).
+const BULK_REQUESTS_MAX: usize = 8;
+
+/// What a refused client is asked to wait, seconds: the queues empty within one.
+const RETRY_AFTER_S: u32 = 1;
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    store: Store,
+    relay: RelayStatus,
+    instance: Arc<str>,
+    bulk_requests: Arc<Semaphore>,
+}
+
+impl ApiState {
+    /// The API over `store`; `relay` says how far the relay has come, and `instance` names this process.
+    pub fn new(store: Store, relay: RelayStatus, instance: &str) -> Self {
+        let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
+        Self { store, relay, instance: instance.into(), bulk_requests }
+    }
+}
+
+/// All endpoints of the knowledge base. What every service has (health, metrics, keys) comes from `chassis::http::router`.
+pub fn router(state: ApiState) -> Router {
+    Router::new()
+        .route("/api/facts", get(facts::list).post(facts::add))
+        .route("/api/facts/count", get(facts::count))
+        .route("/api/facts/bulk", post(bulk::import))
+        .route("/api/facts/{id}", get(facts::by_id))
+        .route("/api/search", post(search::search))
+        .route("/api/status", get(status::status))
+        .route("/api/limits", get(status::limits))
+        .with_state(state)
+}
+
+/// The state in which an answer was true; part of every answer.
+#[derive(Debug, Clone, Serialize)]
+struct At {
+    revision: u64,
+    epoch: String,
+}
+
+impl At {
+    fn new(revision: Revision, epoch: &Epoch) -> Self {
+        Self { revision: revision.0, epoch: epoch.as_str().to_owned() }
+    }
+}
+
+/// Who writes, and within which trace.
+fn origin(identity: Identity) -> Origin {
+    let traceparent = observe::request_context().map(|context| context.to_string());
+    Origin { actor: identity.id, traceparent }
+}
+
+/// Shows where a write spent its time in `Server-Timing`.
+fn record(timings: WriteTimings) {
+    observe::record_stage("queue", timings.queue);
+    observe::record_stage("apply", timings.apply);
+    observe::record_stage("commit", timings.commit);
+}
+
+fn write_error(error: &WriteError) -> ApiError {
+    match error {
+        WriteError::Overloaded => {
+            ApiError::unavailable("overloaded", "too many writes are waiting; try again", RETRY_AFTER_S)
+        }
+        WriteError::StorageFull => ApiError::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "storage_full",
+            "the store has no space left; reading goes on",
+        ),
+        // The writer has logged the cause.
+        WriteError::Failed(_) => ApiError::internal(),
+        WriteError::Closed => stopping(),
+    }
+}
+
+fn read_error(error: &ReadError) -> ApiError {
+    match error {
+        ReadError::Overloaded => {
+            ApiError::unavailable("overloaded", "too many reads are waiting; try again", RETRY_AFTER_S)
+        }
+        ReadError::TooSlow => {
+            ApiError::unavailable("too_slow", "this read took too long; ask for less", RETRY_AFTER_S)
+        }
+        ReadError::Failed(cause) => {
+            log_read_failure(cause);
+            ApiError::internal()
+        }
+        ReadError::Closed => stopping(),
+    }
+}
+
+fn stopping() -> ApiError {
+    ApiError::unavailable("stopping", "the knowledge base is stopping", RETRY_AFTER_S)
+}
+
+/// `limit` where it is between 1 and `max`, `default` where it is not given.
+fn limit_within(limit: Option<usize>, default: usize, max: usize) -> Result<usize, ApiError> {
+    let limit = limit.unwrap_or(default);
+    if (1..=max).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(ApiError::bad_request("invalid_limit", format!("limit must be from 1 to {max}"))
+        .with_details(serde_json::json!({"limit": limit, "max": max})))
+}

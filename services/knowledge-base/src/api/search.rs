@@ -1,0 +1,86 @@
+//! `POST /api/search`: facts by the words in them.
+
+use axum::extract::State;
+use chassis::extract::Json;
+use chassis::{ApiError, CanRead, observe};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::facts::FactView;
+use super::{ApiState, limit_within, read_error};
+use crate::store::{Confidence, match_expression};
+
+/// Results where nobody said.
+const SEARCH_LIMIT_DEFAULT: usize = 20;
+/// Most results of a search.
+pub const SEARCH_LIMIT_MAX: usize = 100;
+/// Longest query, bytes.
+pub const QUERY_BYTES_MAX: usize = 1024;
+
+/// How facts are found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// By words.
+    #[default]
+    Text,
+    /// By meaning; there are no vectors yet.
+    Vector,
+    /// By both.
+    Hybrid,
+}
+
+/// What a search takes.
+#[derive(Debug, Deserialize)]
+pub struct SearchBody {
+    query: String,
+    limit: Option<usize>,
+    #[serde(default)]
+    mode: Mode,
+    min_confidence: Option<f64>,
+}
+
+/// `POST /api/search`: the best facts first.
+///
+/// 422 `not_available` for a mode that this process does not have, `empty_query`, `query_too_long`,
+/// `invalid_confidence`; 400 `invalid_limit`.
+pub async fn search(
+    State(state): State<ApiState>,
+    _: CanRead,
+    Json(body): Json<SearchBody>,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    if body.mode != Mode::Text {
+        return Err(ApiError::unprocessable(
+            "not_available",
+            "this knowledge base searches in mode text only",
+        ));
+    }
+    let limit = limit_within(body.limit, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX)?;
+    if body.query.len() > QUERY_BYTES_MAX {
+        let message = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
+        return Err(ApiError::unprocessable("query_too_long", message));
+    }
+    let expression = match_expression(&body.query)
+        .ok_or_else(|| ApiError::unprocessable("empty_query", "the query has no letter and no digit"))?;
+    let min_confidence = match body.min_confidence {
+        None => None,
+        Some(value) => Some(Confidence::new(value).ok_or_else(|| {
+            ApiError::unprocessable("invalid_confidence", "min_confidence must be from 0 to 1")
+        })?),
+    };
+    let seen =
+        state.store.search(expression, min_confidence, limit).await.map_err(|error| read_error(&error))?;
+    observe::record_stage("read", seen.elapsed);
+    let results: Vec<serde_json::Value> = seen
+        .value
+        .into_iter()
+        .map(|hit| {
+            let mut result = json!(FactView::from(hit.fact));
+            result["score"] = hit.score.into();
+            result
+        })
+        .collect();
+    Ok(Json(json!({
+        "results": results, "mode": "text", "revision": seen.revision.0, "epoch": seen.epoch.as_str(),
+    })))
+}

@@ -1,0 +1,55 @@
+//! Settings of the knowledge base.
+
+use std::path::PathBuf;
+
+use chassis::CommonConfig;
+use chassis::process::ServiceConfig;
+use clap::{Parser, ValueEnum};
+
+/// Where facts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// In a file of this process.
+    Sqlite,
+}
+
+/// Keeps facts, finds them, and tells every change to NATS.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "bywash-knowledge-base", version)]
+pub struct Config {
+    /// Settings that every service has.
+    #[command(flatten)]
+    pub common: CommonConfig,
+
+    /// Directory for the store; one process at a time
+    #[arg(long, env = "BYWASH_DATA_DIR", value_name = "DIR", default_value = ".bywash/knowledge-base")]
+    pub data_dir: PathBuf,
+
+    /// Where facts are kept
+    #[arg(long, env = "BYWASH_STORE", value_name = "KIND", default_value = "sqlite")]
+    pub store: StoreKind,
+
+    /// Copies of the stream KB; needs as many NATS servers
+    #[arg(long, env = "BYWASH_STREAM_REPLICAS", value_name = "COUNT", default_value_t = 1)]
+    pub stream_replicas: usize,
+}
+
+impl ServiceConfig for Config {
+    const SERVICE: &'static str = "knowledge-base";
+
+    fn common(&self) -> &CommonConfig {
+        &self.common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_documented() {
+        for argument in <Config as clap::CommandFactory>::command().get_arguments() {
+            assert!(argument.get_help().is_some(), "{} has no help", argument.get_id());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The knowledge base: facts in a store, an HTTP API over it, and a relay that tells every change to NATS.
+//!
+//! A request waits for the store and for nothing else: it does not know whether NATS or any follower is there.
+
+pub mod api;
+pub mod config;
+pub mod error;
+pub mod fail_point;
+pub mod grammar;
+pub mod relay;
+pub mod store;
+
+use std::time::Duration;
+
+use chassis::health::Health;
+use chassis::process::{Chassis, ServiceConfig};
+use chassis::{Shutdown, StartError};
+use tokio::task::JoinHandle;
+
+pub use config::Config;
+
+use api::ApiState;
+use relay::Relay;
+use store::{Store, StoreMetrics, StoreOptions};
+
+/// Port on loopback where nobody said.
+pub const DEFAULT_PORT: u16 = 5001;
+
+/// How long a stop waits for the store's last commit and the move of its log.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs the knowledge base until the stop.
+///
+/// # Errors
+/// [`StartError`] when the port is taken, the settings cannot work, or the store cannot be opened.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
+    fail_point::arm_from_environment()?;
+    let chassis = Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, shutdown).await?;
+    let metrics = StoreMetrics::new(&chassis.metrics);
+    let options = StoreOptions { data_dir: config.data_dir, size_bytes_max: None };
+    // Opening may recover a log; that is the disk's time and nobody is served yet.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&options, metrics)).await;
+    let (store, threads) = opened.map_err(StartError::service)??;
+    let snapshot = store.snapshot();
+    tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
+
+    let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
+
+    let instance = config.common.instance();
+    let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
+    let routes = api::router(ApiState::new(store.clone(), relay.status(), &instance));
+    chassis.serve(routes).await;
+
+    relay.finish().await;
+    // It holds the store, whose threads end with the last who does.
+    watching.abort();
+    drop(store);
+    let closed = tokio::task::spawn_blocking(move || threads.join());
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!("the store is still busy; its log is recovered at the next start");
+    }
+    Ok(())
+}
+
+/// Makes the service unready when a thread of the store ends before the stop: nothing brings it back but a new start.
+fn watch_store(store: Store, health: Health, shutdown: Shutdown) -> JoinHandle<()> {
+    health.require("store", true);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = store.failed() => {
+                tracing::error!("a thread of the store has ended; restart the service");
+                health.require("store", false);
+            }
+        }
+    })
+}

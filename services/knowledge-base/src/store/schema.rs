@@ -1,0 +1,198 @@
+//! The tables, their versions, and how a connection is set up. No reading or writing of facts here.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Marks the file as Bywash's own ("BYWA"), so that another program's database is never written to.
+const APPLICATION_ID: i32 = 0x4259_5741;
+
+/// Statements that lead from each version to the next; the version is kept in `user_version`.
+///
+/// - `facts.statement` is unique. `statements` says so with 64 bits of its hash, a quarter of the size of an index on
+///   the text; equal hashes are told apart by the text itself.
+/// - `fact_entities` finds facts by an argument. It is an inverted index over hashes of the arguments, because FTS5
+///   writes such lists in order, while a B-tree on (entity, id) dirties a page for nearly every row of a bulk load.
+/// - `changes` is what the relay publishes; `revision` has no holes. `digest` covers the row and all rows before it.
+/// - `meta` has one row; readers take `epoch` and `revision` from it inside their own transaction.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE meta (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        epoch TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        fact_count INTEGER NOT NULL,
+        stream_created INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE facts (
+        id INTEGER PRIMARY KEY,
+        statement TEXT NOT NULL,
+        predicate TEXT NOT NULL,
+        negated INTEGER NOT NULL,
+        context TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX facts_by_predicate ON facts (predicate);
+    CREATE INDEX facts_by_revision ON facts (revision);
+    CREATE TABLE statements (
+        hash INTEGER NOT NULL,
+        fact_id INTEGER NOT NULL,
+        PRIMARY KEY (hash, fact_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE VIRTUAL TABLE fact_text USING fts5 (
+        statement, content = 'facts', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE VIRTUAL TABLE fact_entities USING fts5 (
+        entities, content = '', columnsize = 0, detail = none, tokenize = 'ascii'
+    );
+    CREATE TABLE changes (
+        revision INTEGER PRIMARY KEY,
+        type TEXT NOT NULL,
+        body BLOB NOT NULL,
+        traceparent TEXT,
+        created_at_ms INTEGER NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL
+    ) STRICT;
+"];
+
+/// Below this size a store is checked page by page at start (0.1 s); above it that would cost seconds, and damage is
+/// found where it is read.
+const FULL_CHECK_BYTES_MAX: u64 = 64 << 20;
+
+/// Page cache of the writer, KiB: holds the inner pages and the hot leaves of a million facts.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+
+/// Page cache of each reader, KiB.
+const READER_CACHE_KIB: i64 = 8 * 1024;
+
+/// Longest wait for a lock of SQLite's own: only a checkpoint that resets the log takes one that others wait for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept by a connection; there are fewer than that in the source.
+const STATEMENTS_CACHED: usize = 64;
+
+/// Why the tables cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// SQLite refused.
+    #[error("SQLite refused the database")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file belongs to something else.
+    #[error("the file is a database of another application (id {0:#x})")]
+    Foreign(i32),
+    /// A newer program has written it.
+    #[error("the store has schema version {found}, this program knows versions up to {known}")]
+    Newer {
+        /// Version in the file.
+        found: usize,
+        /// Newest version this program knows.
+        known: usize,
+    },
+    /// Pages or rows contradict each other.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// Opens the connection that writes; makes the tables or brings them to the newest version.
+pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Result<Connection, SchemaError> {
+    let connection = Connection::open(path)?;
+    let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let is_new: bool =
+        connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", (), |row| row.get(0))?;
+    if !is_new && application_id != APPLICATION_ID {
+        return Err(SchemaError::Foreign(application_id));
+    }
+    if version > MIGRATIONS.len() {
+        return Err(SchemaError::Newer { found: version, known: MIGRATIONS.len() });
+    }
+    set_up(&connection, WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    if let Some(size_bytes_max) = size_bytes_max {
+        let page_size: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        // The pragma answers with the limit it set.
+        connection.query_row(
+            &format!("PRAGMA max_page_count = {}", size_bytes_max / page_size),
+            (),
+            |_| Ok(()),
+        )?;
+    }
+    migrate(&connection, version, epoch)?;
+    check(&connection)?;
+    Ok(connection)
+}
+
+/// Opens a connection that can only read.
+pub fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    set_up(&connection, READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only moves the write-ahead log into the database.
+pub fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    set_up(&connection, READER_CACHE_KIB)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // Checkpoints have their own thread; see `checkpoint.rs`.
+    connection.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
+}
+
+fn migrate(connection: &Connection, version: usize, epoch: &str) -> Result<(), SchemaError> {
+    for (done, statements) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(statements)?;
+        if done == 0 {
+            transaction.execute("INSERT INTO meta VALUES (1, ?1, 0, 0, 0)", [epoch])?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", done + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Looks for damage as far as is quick: all pages of a small store, and what must agree in any.
+fn check(connection: &Connection) -> Result<(), SchemaError> {
+    let size_bytes: u64 = connection.query_row(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+        (),
+        |row| row.get(0),
+    )?;
+    if size_bytes <= FULL_CHECK_BYTES_MAX {
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(SchemaError::Damaged(verdict));
+        }
+    }
+    let (revision, newest): (i64, i64) = connection.query_row(
+        "SELECT revision, (SELECT coalesce(max(revision), 0) FROM changes) FROM meta",
+        (),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if revision == newest {
+        Ok(())
+    } else {
+        Err(SchemaError::Damaged(format!("revision {revision}, but the newest change has {newest}")))
+    }
+}

@@ -1,0 +1,371 @@
+//! WebSocket framing (RFC 6455): the handshake's answer, frames out, and an incremental reader of client frames.
+
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// GUID of the opening handshake (RFC 6455, section 1.3).
+const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Frame types (RFC 6455, section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opcode {
+    /// UTF-8 text.
+    Text = 1,
+    /// Bytes.
+    Binary = 2,
+    /// The connection ends.
+    Close = 8,
+    /// Are you there?
+    Ping = 9,
+    /// Yes.
+    Pong = 10,
+}
+
+/// The value of `Sec-WebSocket-Accept` for a client's key.
+pub fn accept_key(client_key: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut context = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
+    context.update(client_key.as_bytes());
+    context.update(HANDSHAKE_GUID.as_bytes());
+    let mut text = String::with_capacity(28);
+    for chunk in context.finish().as_ref().chunks(3) {
+        let word = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |word, (place, byte)| word | u32::from(*byte) << (16 - 8 * place));
+        for place in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(word >> (18 - 6 * place) & 63) as usize]));
+        }
+    }
+    // 20 bytes end in a chunk of two: one letter of padding.
+    text.push('=');
+    text
+}
+
+/// The answer that opens the connection; `admitted_in` is how long it took to let the client in.
+pub fn handshake_head(client_key: &str, subprotocol: Option<&str>, admitted_in: Duration) -> Bytes {
+    let mut head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n",
+        accept_key(client_key)
+    );
+    head.push_str(&format!("server-timing: admit;dur={:.3}\r\n", admitted_in.as_secs_f64() * 1e3));
+    if let Some(subprotocol) = subprotocol {
+        head.push_str(&format!("sec-websocket-protocol: {subprotocol}\r\n"));
+    }
+    head.push_str("\r\n");
+    head.into()
+}
+
+/// One whole, unmasked frame.
+pub fn encode(opcode: Opcode, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(payload.len() + 10);
+    out.put_u8(0x80 | opcode as u8);
+    match payload.len() {
+        length @ 0..=125 => out.put_u8(u8::try_from(length).unwrap_or_default()),
+        length => match u16::try_from(length) {
+            Ok(length) => {
+                out.put_u8(126);
+                out.put_u16(length);
+            }
+            Err(_) => {
+                out.put_u8(127);
+                out.put_u64(length as u64);
+            }
+        },
+    }
+    out.put_slice(payload);
+    out.freeze()
+}
+
+/// A close frame with a code and a short reason.
+pub fn encode_close(code: u16, reason: &str) -> Bytes {
+    let mut payload = code.to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.as_bytes());
+    encode(Opcode::Close, &payload)
+}
+
+/// A message or a control frame from the client.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// To be answered with the same payload.
+    Ping(Vec<u8>),
+    /// An answer to our ping.
+    Pong,
+    /// The client closes; the code, where it sent one.
+    Close(Option<u16>),
+    /// A message beyond the limit; its bytes are being dropped.
+    TooLarge,
+}
+
+/// The client broke RFC 6455; the connection must fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Reserved bits or opcodes, unmasked frames, broken fragmentation, oversized control frames.
+    #[error("the client broke the framing")]
+    Protocol,
+    /// Text or a close reason that is not UTF-8.
+    #[error("text is not UTF-8")]
+    Utf8,
+}
+
+/// Reads client frames from pieces of any size. Holds at most one message and one head.
+#[derive(Debug)]
+pub struct Reader {
+    message_size_max: usize,
+    /// Head of the frame being read; at most 14 bytes.
+    head: Vec<u8>,
+    frame: Option<Frame>,
+    /// Message being put together, with its opcode.
+    message: Option<(Opcode, Vec<u8>)>,
+    /// The message is over the limit: count on, keep nothing.
+    dropping: bool,
+}
+
+#[derive(Debug)]
+struct Frame {
+    fin: bool,
+    /// `None` for a continuation.
+    opcode: Option<Opcode>,
+    mask: [u8; 4],
+    read: u64,
+    length: u64,
+    /// Payload of a control frame.
+    control: Vec<u8>,
+}
+
+impl Frame {
+    fn is_control(&self) -> bool {
+        matches!(self.opcode, Some(Opcode::Close | Opcode::Ping | Opcode::Pong))
+    }
+}
+
+impl Reader {
+    /// Messages beyond `message_size_max` bytes are reported and dropped.
+    pub fn new(message_size_max: usize) -> Self {
+        Self { message_size_max, head: Vec::new(), frame: None, message: None, dropping: false }
+    }
+
+    /// Takes bytes from the socket and pushes what they complete.
+    pub fn read(&mut self, mut bytes: &[u8], out: &mut Vec<Incoming>) -> Result<(), FrameError> {
+        loop {
+            if self.frame.is_none() {
+                let Some(frame) = self.read_head(&mut bytes)? else { return Ok(()) };
+                self.frame = Some(frame);
+            }
+            let Some(mut frame) = self.frame.take() else { return Ok(()) };
+            let wanted = usize::try_from(frame.length - frame.read).unwrap_or(usize::MAX).min(bytes.len());
+            let (piece, rest) = bytes.split_at(wanted);
+            bytes = rest;
+            self.take_piece(&mut frame, piece);
+            if frame.read < frame.length {
+                self.frame = Some(frame);
+                return Ok(());
+            }
+            self.finish(frame, out)?;
+        }
+    }
+
+    fn read_head(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
+        loop {
+            let needed = match self.head.get(1) {
+                None => 2,
+                Some(second) => {
+                    6 + match second & 0x7f {
+                        126 => 2,
+                        127 => 8,
+                        _ => 0,
+                    }
+                }
+            };
+            if self.head.len() == needed && needed > 2 {
+                let frame = parse_head(&self.head)?;
+                self.check_order(&frame)?;
+                self.head.clear();
+                return Ok(Some(frame));
+            }
+            let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
+            self.head.push(*first);
+            *bytes = rest;
+            if let [first, second] = self.head[..]
+                && (first & 0x70 != 0 || second & 0x80 == 0)
+            {
+                return Err(FrameError::Protocol);
+            }
+        }
+    }
+
+    fn check_order(&mut self, frame: &Frame) -> Result<(), FrameError> {
+        if frame.is_control() {
+            let well_formed = frame.fin && frame.length <= 125;
+            return if well_formed { Ok(()) } else { Err(FrameError::Protocol) };
+        }
+        match (frame.opcode, self.message.is_some()) {
+            (Some(opcode), false) => self.message = Some((opcode, Vec::new())),
+            (None, true) => {}
+            _ => return Err(FrameError::Protocol),
+        }
+        Ok(())
+    }
+
+    fn take_piece(&mut self, frame: &mut Frame, piece: &[u8]) {
+        let is_control = frame.is_control();
+        let target = if is_control {
+            &mut frame.control
+        } else {
+            match &mut self.message {
+                Some((_, message)) => message,
+                None => return,
+            }
+        };
+        if !is_control && (self.dropping || target.len() + piece.len() > self.message_size_max) {
+            self.dropping = true;
+            target.clear();
+        } else {
+            let offset = frame.read;
+            target.extend(piece.iter().zip(offset..).map(|(byte, at)| byte ^ frame.mask[(at % 4) as usize]));
+        }
+        frame.read += piece.len() as u64;
+    }
+
+    fn finish(&mut self, frame: Frame, out: &mut Vec<Incoming>) -> Result<(), FrameError> {
+        match frame.opcode {
+            Some(Opcode::Ping) => out.push(Incoming::Ping(frame.control)),
+            Some(Opcode::Pong) => out.push(Incoming::Pong),
+            Some(Opcode::Close) => out.push(Incoming::Close(close_code(&frame.control)?)),
+            _ if !frame.fin => {}
+            _ => {
+                let Some((opcode, message)) = self.message.take() else { return Err(FrameError::Protocol) };
+                if std::mem::take(&mut self.dropping) {
+                    out.push(Incoming::TooLarge);
+                } else if opcode == Opcode::Text {
+                    out.push(Incoming::Text(String::from_utf8(message).map_err(|_| FrameError::Utf8)?));
+                } else {
+                    out.push(Incoming::Binary(message));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_head(head: &[u8]) -> Result<Frame, FrameError> {
+    let (first, second) = (head[0], head[1]);
+    let opcode = match first & 0x0f {
+        0 => None,
+        1 => Some(Opcode::Text),
+        2 => Some(Opcode::Binary),
+        8 => Some(Opcode::Close),
+        9 => Some(Opcode::Ping),
+        10 => Some(Opcode::Pong),
+        _ => return Err(FrameError::Protocol),
+    };
+    let (length_bytes, mask) = head[2..].split_at(head.len() - 6);
+    let length = match length_bytes.len() {
+        0 => u64::from(second & 0x7f),
+        _ => length_bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+    };
+    if length >> 63 != 0 {
+        return Err(FrameError::Protocol);
+    }
+    let mask = [mask[0], mask[1], mask[2], mask[3]];
+    Ok(Frame { fin: first & 0x80 != 0, opcode, mask, read: 0, length, control: Vec::new() })
+}
+
+fn close_code(payload: &[u8]) -> Result<Option<u16>, FrameError> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() { Ok(None) } else { Err(FrameError::Protocol) };
+    };
+    std::str::from_utf8(reason).map_err(|_| FrameError::Utf8)?;
+    match u16::from_be_bytes(*code) {
+        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => Ok(Some(code)),
+        _ => Err(FrameError::Protocol),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn client_frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let unmasked = encode(Opcode::Text, payload);
+        let head_length = unmasked.len() - payload.len();
+        let mut frame = unmasked[..head_length].to_vec();
+        frame[0] = u8::from(fin) << 7 | opcode;
+        frame[1] |= 0x80;
+        frame.extend_from_slice(&mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+        frame
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FrameError> {
+        let mut out = Vec::new();
+        Reader::new(100).read(bytes, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn the_accept_key_is_the_one_of_the_standard() {
+        assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_message_in_pieces_with_a_ping_between_is_one_message() {
+        let mut bytes = client_frame(false, 1, b"ab");
+        bytes.extend(client_frame(true, 9, b"hi"));
+        bytes.extend(client_frame(true, 0, b"cd"));
+        assert_eq!(read(&bytes), Ok(vec![Incoming::Ping(b"hi".to_vec()), Incoming::Text("abcd".into())]));
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_dropped_and_the_next_is_read() {
+        let mut bytes = client_frame(true, 1, &[b'x'; 101]);
+        bytes.extend(client_frame(true, 1, b"next"));
+        assert_eq!(read(&bytes), Ok(vec![Incoming::TooLarge, Incoming::Text("next".into())]));
+    }
+
+    #[test]
+    fn broken_framing_is_an_error() {
+        let unmasked = encode(Opcode::Text, b"a");
+        let mut reserved_bit = client_frame(true, 1, b"a");
+        reserved_bit[0] |= 0x40;
+        for bytes in [
+            unmasked.to_vec(),
+            reserved_bit,
+            client_frame(true, 3, b""),
+            client_frame(true, 0, b"continuation of nothing"),
+            client_frame(false, 9, b"fragmented ping"),
+            [client_frame(false, 1, b"a"), client_frame(true, 1, b"b")].concat(),
+            client_frame(true, 8, b"x"),
+            client_frame(true, 8, &999_u16.to_be_bytes()),
+        ] {
+            assert_eq!(read(&bytes), Err(FrameError::Protocol), "{bytes:x?}");
+        }
+        assert_eq!(read(&client_frame(true, 1, &[0xff])), Err(FrameError::Utf8));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_give_the_same_messages(
+            messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..90), 0..6),
+            cut in 1_usize..40,
+        ) {
+            let bytes: Vec<u8> = messages.iter().flat_map(|message| client_frame(true, 2, message)).collect();
+            let (mut reader, mut out) = (Reader::new(100), Vec::new());
+            for piece in bytes.chunks(cut) {
+                reader.read(piece, &mut out).unwrap();
+            }
+            prop_assert_eq!(out, messages.into_iter().map(Incoming::Binary).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Settings of the gateway.
+
+use std::path::PathBuf;
+
+use chassis::CommonConfig;
+use chassis::process::ServiceConfig;
+use clap::Parser;
+
+use crate::profile::ProfileConfig;
+
+/// Holds the client connections of Bywash and pushes what changes to them.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "bywash-push-gateway", version)]
+pub struct Config {
+    /// Settings that every service has.
+    #[command(flatten)]
+    pub common: CommonConfig,
+
+    /// What is switched on.
+    #[command(flatten)]
+    pub profile: ProfileConfig,
+
+    /// Worker threads that hold connections; default: one per core
+    #[arg(long, env = "BYWASH_WORKERS", value_name = "COUNT")]
+    pub workers: Option<usize>,
+
+    /// Recent events kept in memory, per stream and worker; older ones are read back from NATS
+    #[arg(long, env = "BYWASH_RING_BYTES", value_name = "BYTES", default_value_t = 16 * 1024 * 1024)]
+    pub ring_bytes: usize,
+
+    /// Close a connection that has taken nothing for this long although there was something to send
+    #[arg(long, env = "BYWASH_STALL_TIMEOUT_S", value_name = "SECONDS", default_value_t = 60)]
+    pub stall_timeout_s: u64,
+
+    /// How often a quiet connection is told its resume token
+    #[arg(long, env = "BYWASH_CHECKPOINT_INTERVAL_S", value_name = "SECONDS", default_value_t = 15)]
+    pub checkpoint_interval_s: u64,
+
+    /// Connections held at once; lowered to what the limit of open files allows
+    #[arg(long, env = "BYWASH_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 100_000)]
+    pub max_connections: usize,
+
+    /// Connections of one user; where no keys are asked for everybody is one user, and this does not apply
+    #[arg(long, env = "BYWASH_MAX_CONNECTIONS_PER_USER", value_name = "COUNT", default_value_t = 1_000)]
+    pub max_connections_per_user: usize,
+
+    /// Folder with the built console
+    #[arg(
+        long,
+        env = "BYWASH_CONSOLE_DIR",
+        value_name = "DIR",
+        default_value = "services/push-gateway/console/dist"
+    )]
+    pub console_dir: PathBuf,
+
+    /// Where browsers reach the knowledge base; empty: at the console's own origin
+    #[arg(long, env = "BYWASH_KB_URL", value_name = "URL", default_value = "")]
+    pub kb_url: String,
+
+    /// Where browsers reach the governor; empty: at the console's own origin
+    #[arg(long, env = "BYWASH_GOVERNOR_URL", value_name = "URL", default_value = "")]
+    pub governor_url: String,
+
+    /// Where browsers reach the GPU monitor; empty: at the console's own origin
+    #[arg(long, env = "BYWASH_GPU_MONITOR_URL", value_name = "URL", default_value = "")]
+    pub gpu_monitor_url: String,
+}
+
+impl ServiceConfig for Config {
+    const SERVICE: &'static str = "push-gateway";
+
+    fn common(&self) -> &CommonConfig {
+        &self.common
+    }
+}

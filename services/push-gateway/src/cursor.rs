@@ -1,0 +1,335 @@
+//! What one session has seen, and the next frame for it: a merge over its subscriptions in the pod's order. Pure: no
+//! sockets, no clock.
+//!
+//! While a session has seen everything in order, it gets each event's shared wire form, whose token is the pod's. While
+//! it catches up, its frames carry a token of its own, made from its cursors, or none where its cursors within one
+//! stream differ so that no single place says what it has seen.
+
+mod candidate;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use candidate::{Candidate, Cursor, candidate, start};
+use proto_schemas::{Stream, TopicPattern};
+
+use crate::codec::{Codec, GapReason, Notice};
+use crate::event::Event;
+use crate::hub::{ChannelId, Follower, Hub};
+use crate::position::{BadToken, Position, Positions, RESUMABLE, TimeBits};
+use crate::upstream::block::{BlockCache, BlockKey};
+
+#[derive(Debug)]
+struct Subscription {
+    channel: ChannelId,
+    slot: usize,
+    cursor: Cursor,
+}
+
+/// All subscriptions of one session.
+#[derive(Debug, Default)]
+pub struct Cursors {
+    subscriptions: Vec<Subscription>,
+    /// Highest place in the pod's order of what was sent, or where the session began.
+    order: u64,
+}
+
+/// A copy of [`Cursors`]' changing part.
+#[derive(Debug, Default)]
+pub struct Saved {
+    cursors: Vec<Cursor>,
+    order: u64,
+}
+
+/// What comes next for a session.
+#[derive(Debug)]
+pub enum Next {
+    /// An event.
+    Event(Arc<Event>, Bytes),
+    /// A gap, with its reason.
+    Gap(GapReason, Bytes),
+    /// Another notice.
+    Notice(Bytes),
+    /// This part of a stream must be read back first.
+    Wait(BlockKey),
+    /// Nothing: the session has seen everything.
+    Nothing,
+}
+
+impl Cursors {
+    /// Follows `topics` from `since`, or from now. Returns whether it continues exactly where the client left off.
+    ///
+    /// Topics that are followed already are left as they are.
+    pub fn subscribe(
+        &mut self,
+        session: usize,
+        topics: &[TopicPattern],
+        since: Option<&Result<Positions, BadToken>>,
+        hub: &mut Hub,
+    ) -> bool {
+        let mut resumed = matches!(since, Some(Ok(_)));
+        if self.subscriptions.is_empty() {
+            self.order = hub.head_order();
+        }
+        for topic in topics {
+            if self.find(topic, hub).is_some() {
+                continue;
+            }
+            let cursor = start(topic.stream(), since, hub);
+            resumed &= cursor.gap.is_none();
+            let follower = Follower { session, subscription: self.subscriptions.len() };
+            let (channel, slot) = hub.follow(topic, follower);
+            let cursor = Cursor { generation: hub.channel(channel).generation(), ..cursor };
+            self.subscriptions.push(Subscription { channel, slot, cursor });
+        }
+        resumed
+    }
+
+    /// Follows `topic` no more. Calls `moved` for each follower whose slot changed: (session, subscription, slot).
+    pub fn unsubscribe(
+        &mut self,
+        session: usize,
+        topic: &TopicPattern,
+        hub: &mut Hub,
+        moved: impl FnMut(Follower, usize),
+    ) {
+        if let Some(index) = self.find(topic, hub) {
+            self.remove(session, index, hub, moved);
+        }
+    }
+
+    /// Follows nothing any more.
+    pub fn clear(&mut self, session: usize, hub: &mut Hub, mut moved: impl FnMut(Follower, usize)) {
+        while !self.subscriptions.is_empty() {
+            self.remove(session, self.subscriptions.len() - 1, hub, &mut moved);
+        }
+    }
+
+    fn remove(
+        &mut self,
+        session: usize,
+        index: usize,
+        hub: &mut Hub,
+        mut moved: impl FnMut(Follower, usize),
+    ) {
+        let gone = self.subscriptions.remove(index);
+        if let Some(follower) = hub.unfollow(gone.channel, gone.slot) {
+            moved(follower, gone.slot);
+        }
+        // Later subscriptions of this session have a new index; their channels must know it.
+        for (place, subscription) in self.subscriptions.iter().enumerate().skip(index) {
+            hub.renumber(subscription.channel, subscription.slot, Follower { session, subscription: place });
+        }
+    }
+
+    /// A follower's slot in its channel changed.
+    pub fn set_slot(&mut self, subscription: usize, slot: usize) {
+        self.subscriptions[subscription].slot = slot;
+    }
+
+    fn find(&self, topic: &TopicPattern, hub: &Hub) -> Option<usize> {
+        self.subscriptions.iter().position(|one| hub.channel(one.channel).pattern() == topic)
+    }
+
+    /// Topics followed, as subscribed.
+    pub fn topics<'a>(&'a self, hub: &'a Hub) -> impl Iterator<Item = &'a TopicPattern> {
+        self.subscriptions.iter().map(|one| hub.channel(one.channel).pattern())
+    }
+
+    /// A part that the session waits for was read back.
+    pub fn note_read(&mut self, key: BlockKey, hub: &Hub) {
+        for subscription in &mut self.subscriptions {
+            let stream = hub.channel(subscription.channel).pattern().stream();
+            let cursor = &mut subscription.cursor;
+            if cursor.verify && BlockKey::of(stream, cursor.seq) == key {
+                cursor.reads = cursor.reads.saturating_add(1);
+            }
+        }
+    }
+
+    /// Copies what [`Cursors::next`] changes.
+    pub fn save(&self, into: &mut Saved) {
+        into.cursors.clear();
+        into.cursors.extend(self.subscriptions.iter().map(|one| one.cursor));
+        into.order = self.order;
+    }
+
+    /// Undoes what [`Cursors::next`] changed since `saved`. No subscription may have come or gone in between.
+    pub fn restore(&mut self, saved: &Saved) {
+        for (subscription, cursor) in self.subscriptions.iter_mut().zip(&saved.cursors) {
+            subscription.cursor = *cursor;
+        }
+        self.order = saved.order;
+    }
+
+    /// Sequences between the cursors and the newest events, summed over streams: how far the session is behind.
+    pub fn lag_events(&self, hub: &Hub) -> u64 {
+        Stream::ALL
+            .into_iter()
+            .map(|stream| {
+                let of_stream = self.subscriptions.iter().filter_map(|one| {
+                    let channel = hub.channel(one.channel);
+                    let is_pending = channel.pattern().stream() == stream && self.is_pending(one, hub);
+                    is_pending.then(|| hub.head(stream).seq.saturating_sub(one.cursor.seq))
+                });
+                of_stream.max().unwrap_or(0)
+            })
+            .sum()
+    }
+
+    fn is_pending(&self, subscription: &Subscription, hub: &Hub) -> bool {
+        let Cursor { seq, generation, gap, snapshot_to, verify, .. } = subscription.cursor;
+        let channel = hub.channel(subscription.channel);
+        gap.is_some()
+            || snapshot_to.is_some()
+            || verify
+            || seq > hub.head(channel.pattern().stream()).seq
+            || generation != channel.generation()
+            || seq < channel.evicted_seq()
+            || channel.next_after(seq).is_some()
+    }
+
+    /// The place that says exactly what this session has seen; `None` where no place does.
+    pub fn token(&self, hub: &Hub) -> Option<Positions> {
+        let mut positions = hub.head_positions();
+        for stream in RESUMABLE {
+            let (mut seen_to, mut sent_to) = (None::<(u64, TimeBits)>, 0);
+            for subscription in &self.subscriptions {
+                let channel = hub.channel(subscription.channel);
+                if channel.pattern().stream() != stream {
+                    continue;
+                }
+                let Cursor { seq, sent, time, wanted, .. } = subscription.cursor;
+                if let Some(wanted) = wanted.filter(|_| !hub.is_known(stream)) {
+                    positions.set(stream, Some(wanted));
+                    continue;
+                }
+                sent_to = sent_to.max(sent);
+                if !self.is_pending(subscription, hub) {
+                    continue;
+                }
+                let place = match channel.next_after(seq) {
+                    Some(next) if seq >= channel.evicted_seq() && next.seq > seq + 1 => {
+                        (next.seq - 1, hub.time_bits_at(stream, next.seq - 1).unwrap_or_default())
+                    }
+                    _ => (seq, time),
+                };
+                if seen_to.is_none_or(|(lowest, _)| place.0 < lowest) {
+                    seen_to = Some(place);
+                }
+            }
+            if let Some((seq, time)) = seen_to {
+                if seq < sent_to {
+                    return None;
+                }
+                positions.set(stream, Some(Position { epoch: hub.head(stream).epoch, seq, time }));
+            }
+        }
+        Some(positions)
+    }
+
+    /// The next frame, with the cursors moved past it.
+    pub fn next(&mut self, hub: &Hub, blocks: &BlockCache, codec: &dyn Codec) -> Next {
+        // Within a stream the lowest sequence comes first, and nothing passes a part that must be read back; between
+        // streams the pod's order decides.
+        let mut of_stream: [Option<Arc<Event>>; Stream::ALL.len()] = Default::default();
+        let mut waits: [Option<BlockKey>; Stream::ALL.len()] = Default::default();
+        let mut caught_up = true;
+        for index in 0..self.subscriptions.len() {
+            let subscription = &mut self.subscriptions[index];
+            let event =
+                match candidate(&mut subscription.cursor, hub.channel(subscription.channel), hub, blocks) {
+                    Candidate::Nothing => continue,
+                    Candidate::Ahead => {
+                        caught_up = false;
+                        continue;
+                    }
+                    Candidate::Wait(key) => {
+                        caught_up = false;
+                        waits[key.stream as usize] = Some(key);
+                        continue;
+                    }
+                    Candidate::Gap { from, to, reason } => {
+                        match self.gap(index, from, to, reason, hub, codec) {
+                            Some(gap) => return gap,
+                            None => continue,
+                        }
+                    }
+                    Candidate::SnapshotEnd => match self.snapshot_end(index, hub, codec) {
+                        Some(bytes) => return Next::Notice(bytes),
+                        None => continue,
+                    },
+                    Candidate::History(event) => {
+                        caught_up = false;
+                        event
+                    }
+                    Candidate::Ring(event) => event,
+                };
+            let best = &mut of_stream[event.stream as usize];
+            if best.as_ref().is_none_or(|best| event.seq < best.seq) {
+                *best = Some(event);
+            }
+        }
+        // Events read back have order 0 and so come before those of other streams.
+        let free = of_stream.into_iter().zip(&waits).filter(|(_, wait)| wait.is_none());
+        let Some(event) = free.filter_map(|(event, _)| event).min_by_key(|event| event.order) else {
+            return waits.into_iter().flatten().next().map_or(Next::Nothing, Next::Wait);
+        };
+        self.advance(&event, hub);
+        let in_order = caught_up && event.order > self.order;
+        // An event that was read back stood somewhere up to the head.
+        self.order = self.order.max(if event.order == 0 { hub.head_order() } else { event.order });
+        let bytes = if in_order {
+            event.form(codec.form(), || codec.event(&event, Some(&event.positions)))
+        } else {
+            codec.event(&event, self.token(hub).as_ref())
+        };
+        Next::Event(event, bytes)
+    }
+
+    /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it.
+    fn advance(&mut self, event: &Event, hub: &Hub) {
+        for subscription in &mut self.subscriptions {
+            let is_of_stream = hub.channel(subscription.channel).pattern().stream() == event.stream;
+            let cursor = &mut subscription.cursor;
+            if is_of_stream && cursor.seq < event.seq {
+                cursor.seq = event.seq;
+                cursor.sent = event.seq;
+                cursor.time = event.time_bits;
+            }
+        }
+    }
+
+    fn gap(
+        &mut self,
+        index: usize,
+        from: Option<u64>,
+        to: Option<u64>,
+        reason: GapReason,
+        hub: &Hub,
+        codec: &dyn Codec,
+    ) -> Option<Next> {
+        let subscription = &mut self.subscriptions[index];
+        subscription.cursor.gap = None;
+        if let Some(to) = to {
+            subscription.cursor.seq = to;
+            subscription.cursor.sent = to;
+            subscription.cursor.time = TimeBits::UNKNOWN;
+        }
+        let pattern = hub.channel(subscription.channel).pattern();
+        let notice = Notice::Gap { topic: pattern.as_str(), from, to, reason };
+        codec.notice(&notice, self.token(hub).as_ref()).map(|bytes| Next::Gap(reason, bytes))
+    }
+
+    fn snapshot_end(&mut self, index: usize, hub: &Hub, codec: &dyn Codec) -> Option<Bytes> {
+        let subscription = &mut self.subscriptions[index];
+        let to = subscription.cursor.snapshot_to.take().unwrap_or_default();
+        subscription.cursor.seq = subscription.cursor.seq.max(to);
+        let channel = hub.channel(subscription.channel);
+        let notice = Notice::SnapshotEnd { topic: channel.pattern().as_str(), keys: channel.keys() };
+        codec.notice(&notice, self.token(hub).as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Where a subscription starts, and what it can give next: from the ring, from a part that was read back, or a word
+//! about what is missing.
+
+use std::sync::Arc;
+
+use proto_schemas::{Stream, TopicKind, TopicPattern};
+
+use crate::codec::GapReason;
+use crate::event::Event;
+use crate::hub::{Channel, Hub};
+use crate::position::{BadToken, Position, Positions, TimeBits};
+use crate::upstream::block::{Block, BlockCache, BlockKey};
+
+/// Everything that changes while a subscription is served; small, so that a flush can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Matching events up to this sequence were sent.
+    pub(super) seq: u64,
+    /// Nothing after this sequence was sent; lower than `seq` where what lies between does not match.
+    pub(super) sent: u64,
+    /// Of the message at `seq`, where known.
+    pub(super) time: TimeBits,
+    /// The channel's generation that `seq` belongs to.
+    pub(super) generation: u32,
+    /// A gap to tell before anything else.
+    pub(super) gap: Option<GapReason>,
+    /// State: a snapshot is under way that ends at this sequence.
+    pub(super) snapshot_to: Option<u64>,
+    /// The message at `seq` is still to be compared with `time`.
+    pub(super) verify: bool,
+    /// How often the part around `seq` was read back for that.
+    pub(super) reads: u8,
+    /// Where the client wants to continue in a stream that this pod does not know yet.
+    pub(super) wanted: Option<Position>,
+}
+
+/// A client may be this far ahead of the pod: its snapshot came straight from the store, or another pod was faster.
+pub(super) const LEAD_MAX: u64 = 10_000;
+
+/// A stream whose end, read twice, lies before the client's place has lost its end: the second read began after the
+/// client came.
+pub(super) const READS_DECIDE: u8 = 2;
+
+/// What a subscription can give.
+pub(super) enum Candidate {
+    Nothing,
+    Ring(Arc<Event>),
+    History(Arc<Event>),
+    Wait(BlockKey),
+    /// The session has seen more of the stream than this pod.
+    Ahead,
+    Gap {
+        from: Option<u64>,
+        to: Option<u64>,
+        reason: GapReason,
+    },
+    SnapshotEnd,
+}
+
+impl Cursor {
+    /// Sees what comes after `head`.
+    fn at(head: Position) -> Self {
+        Self {
+            seq: head.seq,
+            sent: head.seq,
+            time: head.time,
+            generation: 0,
+            gap: None,
+            snapshot_to: None,
+            verify: false,
+            reads: 0,
+            wanted: None,
+        }
+    }
+
+    fn with_gap(self, reason: GapReason) -> Self {
+        Self { gap: Some(reason), ..self }
+    }
+}
+
+/// Where a new subscription starts.
+pub(super) fn start(stream: Stream, since: Option<&Result<Positions, BadToken>>, hub: &Hub) -> Cursor {
+    let now = Cursor::at(hub.head(stream));
+    match stream.spec().kind {
+        TopicKind::State => return snapshot(hub),
+        TopicKind::Tail => return now,
+        TopicKind::Ordered => {}
+    }
+    match since {
+        None => now,
+        Some(Err(BadToken)) => now.with_gap(GapReason::BadToken),
+        Some(Ok(positions)) => match positions.get(stream) {
+            None => now,
+            Some(wanted) if hub.is_known(stream) => resume(stream, wanted, hub),
+            Some(wanted) => Cursor { wanted: Some(wanted), ..now },
+        },
+    }
+}
+
+/// Every key's newest value, then what changes.
+fn snapshot(hub: &Hub) -> Cursor {
+    Cursor { snapshot_to: Some(hub.snapshot_seq()), ..Cursor::at(Position::default()) }
+}
+
+/// Continues at `wanted`, or now, with a word, where that is no place in this stream.
+fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
+    let head = hub.head(stream);
+    let known = hub.time_bits_at(stream, wanted.seq);
+    let is_foreign = wanted.epoch != head.epoch
+        || wanted.seq > head.seq + LEAD_MAX
+        || known.is_some_and(|known| known.contradicts(wanted.time));
+    if is_foreign {
+        return Cursor::at(head).with_gap(GapReason::Reset);
+    }
+    let verify = known.is_none() && wanted.time != TimeBits::UNKNOWN;
+    Cursor { verify, ..Cursor::at(wanted) }
+}
+
+/// What comes next for a subscription to `channel`; moves `cursor` over what does not match.
+pub(super) fn candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub, blocks: &BlockCache) -> Candidate {
+    let stream = channel.pattern().stream();
+    let kind = stream.spec().kind;
+    if cursor.generation != channel.generation() {
+        *cursor = Cursor { generation: channel.generation(), ..start_anew(cursor, channel, hub) };
+    }
+    if let Some(reason) = cursor.gap {
+        return Candidate::Gap { from: None, to: None, reason };
+    }
+    match kind {
+        TopicKind::State => state_candidate(cursor, channel, hub),
+        TopicKind::Tail if cursor.seq < channel.evicted_seq() => Candidate::Gap {
+            from: Some(cursor.seq + 1),
+            to: Some(channel.evicted_seq()),
+            reason: GapReason::Skipped,
+        },
+        TopicKind::Tail => in_ring(cursor, channel),
+        TopicKind::Ordered => ordered_candidate(cursor, channel, hub, blocks),
+    }
+}
+
+/// The stream started (anew) for this pod.
+fn start_anew(cursor: &Cursor, channel: &Channel, hub: &Hub) -> Cursor {
+    let stream = channel.pattern().stream();
+    if stream.spec().kind == TopicKind::State {
+        return snapshot(hub);
+    }
+    let from_its_start = Cursor::at(Position { seq: channel.evicted_seq(), ..Position::default() });
+    match cursor.wanted {
+        _ if channel.is_another() => from_its_start.with_gap(GapReason::Reset),
+        Some(wanted) => resume(stream, wanted, hub),
+        None => from_its_start,
+    }
+}
+
+fn in_ring(cursor: &Cursor, channel: &Channel) -> Candidate {
+    channel.next_after(cursor.seq).cloned().map_or(Candidate::Nothing, Candidate::Ring)
+}
+
+fn state_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub) -> Candidate {
+    if cursor.snapshot_to.is_none() && cursor.seq < channel.evicted_seq() {
+        cursor.seq = 0;
+        cursor.snapshot_to = Some(hub.snapshot_seq());
+    }
+    loop {
+        let next = channel.next_after(cursor.seq);
+        match (next, cursor.snapshot_to) {
+            (Some(event), Some(to)) if event.seq <= to && event.removed => cursor.seq = event.seq,
+            (Some(event), Some(to)) if event.seq <= to => return Candidate::Ring(Arc::clone(event)),
+            // The pod is still being told the values that are there.
+            (None, Some(to)) if hub.head(Stream::State).seq < to => return Candidate::Nothing,
+            (_, Some(_)) => return Candidate::SnapshotEnd,
+            (Some(event), None) => return Candidate::Ring(Arc::clone(event)),
+            (None, None) => return Candidate::Nothing,
+        }
+    }
+}
+
+fn ordered_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub, blocks: &BlockCache) -> Candidate {
+    let stream = channel.pattern().stream();
+    if cursor.wanted.is_some() && !hub.is_known(stream) {
+        return Candidate::Ahead;
+    }
+    let head = hub.head(stream);
+    if cursor.verify {
+        match verify(cursor, stream, hub, blocks) {
+            Verified::Same => cursor.verify = false,
+            Verified::Unknown(key) => return Candidate::Wait(key),
+            Verified::Another => {
+                let generation = cursor.generation;
+                *cursor = Cursor { generation, ..Cursor::at(head).with_gap(GapReason::Reset) };
+                return Candidate::Gap { from: None, to: None, reason: GapReason::Reset };
+            }
+        }
+    }
+    if cursor.seq > head.seq {
+        return Candidate::Ahead;
+    }
+    while cursor.seq < channel.evicted_seq() {
+        let needed = cursor.seq + 1;
+        let key = BlockKey::of(stream, needed);
+        let Some(block) = blocks.get(key, needed) else { return Candidate::Wait(key) };
+        if let Some(lost_to) = block.lost_to(needed) {
+            return Candidate::Gap { from: Some(needed), to: Some(lost_to), reason: GapReason::Trimmed };
+        }
+        match next_in(block, cursor.seq, channel.pattern()) {
+            Some(event) => return Candidate::History(Arc::clone(event)),
+            None => {
+                cursor.seq = block.covers_to();
+                cursor.time = TimeBits::UNKNOWN;
+            }
+        }
+    }
+    in_ring(cursor, channel)
+}
+
+/// Whether the message at a client's place is the one that the client saw.
+enum Verified {
+    /// As far as can be told: a message that is gone contradicts nothing.
+    Same,
+    Another,
+    Unknown(BlockKey),
+}
+
+fn verify(cursor: &Cursor, stream: Stream, hub: &Hub, blocks: &BlockCache) -> Verified {
+    let key = BlockKey::of(stream, cursor.seq);
+    let there = match hub.time_bits_at(stream, cursor.seq) {
+        Some(there) => Some(there),
+        None => match blocks.get(key, cursor.seq) {
+            Some(block) => block.time_bits_at(cursor.seq),
+            None if cursor.seq > hub.head(stream).seq && cursor.reads >= READS_DECIDE => {
+                return Verified::Another;
+            }
+            None => return Verified::Unknown(key),
+        },
+    };
+    if there.is_some_and(|there| there.contradicts(cursor.time)) { Verified::Another } else { Verified::Same }
+}
+
+fn next_in<'a>(block: &'a Block, seq: u64, pattern: &TopicPattern) -> Option<&'a Arc<Event>> {
+    block.after(seq).iter().find(|event| pattern.matches(&event.topic))
+}

@@ -1,0 +1,149 @@
+//! The push gateway: holds every client connection of Bywash and pushes what NATS carries to them. It holds nothing
+//! else: no business state, no database; any client may be served by any pod.
+//!
+//! `upstream` brings events in one order, `worker` threads own connections, `hub` and `cursor` decide what goes to
+//! whom, `codec` says it in a protocol's words.
+
+mod admission;
+mod api;
+mod codec;
+mod config;
+mod cursor;
+mod event;
+mod hub;
+mod metrics;
+mod position;
+mod profile;
+mod report;
+mod session;
+mod upstream;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chassis::{Chassis, Health, Nats, Shutdown, StartError};
+use proto_schemas::Stream;
+use tokio::sync::mpsc;
+
+pub use config::Config;
+
+use crate::admission::Admission;
+use crate::api::{Api, Console, ServiceUrls};
+use crate::metrics::GatewayMetrics;
+use crate::upstream::{history, ingest, sequencer};
+use crate::worker::{Command, Limits, WorkerHandle};
+
+/// The gateway's own port on loopback.
+const DEFAULT_PORT: u16 = 8000;
+/// The stream without which a pod is not ready; the others may come later.
+const NEEDED_STREAM: Stream = Stream::State;
+
+/// Runs the gateway until the stop.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
+    let chassis = Chassis::start("push-gateway", &config.common, DEFAULT_PORT, shutdown.clone()).await?;
+    let metrics = GatewayMetrics::new(&chassis.metrics);
+    let connections_max = admission::connections_allowed(config.max_connections);
+    let limits = Limits {
+        ring_size_bytes: config.ring_bytes,
+        stall_timeout: Duration::from_secs(config.stall_timeout_s),
+        checkpoint_interval_s: config.checkpoint_interval_s,
+        connections_max,
+    };
+    let count =
+        config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let (history_requests, history_queue) = mpsc::channel(history::QUEUE_REQUESTS_MAX);
+    let (workers, threads) = start_workers(count, limits, &history_requests, &metrics)?;
+    follow_upstream(&chassis.nats, &workers, &metrics, &chassis.health, &shutdown);
+    tokio::spawn(history::run(chassis.nats.clone(), history_queue, workers.clone()));
+    report::spawn(config.common.instance(), chassis.nats.clone(), metrics.clone(), shutdown.clone());
+
+    let profile = config.profile.resolve();
+    tracing::info!(profile = ?profile.profile, sse = profile.sse, websocket = profile.websocket,
+        control_http = profile.control_http, workers = count, connections_max, "switches");
+    let per_user_max = (!chassis.auth.is_open()).then_some(config.max_connections_per_user);
+    let routes = api::router(Api {
+        auth: chassis.auth.clone(),
+        admission: Admission::new(connections_max, per_user_max),
+        workers: workers.clone().into(),
+        profile,
+        services: Arc::new(ServiceUrls {
+            knowledge_base: config.kb_url,
+            governor: config.governor_url,
+            gpu_monitor: config.gpu_monitor_url,
+        }),
+        console: Arc::new(Console::load(&config.console_dir)),
+        metrics,
+        next_worker: Arc::new(AtomicUsize::new(0)),
+    });
+    let common = config.common;
+    let drained = async {
+        shutdown.requested().await;
+        tokio::time::sleep(common.drain_delay()).await;
+        drain(&workers, threads, common.drain_timeout()).await;
+    };
+    tokio::join!(chassis.serve(routes), drained);
+    Ok(())
+}
+
+fn start_workers(
+    count: usize,
+    limits: Limits,
+    history: &mpsc::Sender<history::Request>,
+    metrics: &GatewayMetrics,
+) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<()>>), StartError> {
+    let start = |index| worker::spawn(index, limits, history.clone(), metrics.clone());
+    let started: Result<Vec<_>, _> = (0..count).map(start).collect();
+    let started =
+        started.map_err(|source| StartError::Io { what: "a worker cannot start".to_owned(), source })?;
+    Ok(started.into_iter().unzip())
+}
+
+/// One consumer per stream, one sequencer, and the word of NATS coming and going.
+fn follow_upstream(
+    nats: &Nats,
+    workers: &[WorkerHandle],
+    metrics: &GatewayMetrics,
+    health: &Health,
+    shutdown: &Shutdown,
+) {
+    let (sequencer, input) = mpsc::channel(sequencer::QUEUE_EVENTS_MAX);
+    for stream in Stream::ALL {
+        let sequencer = sequencer.clone();
+        tokio::spawn(ingest::run(stream, nats.clone(), sequencer, metrics.clone(), shutdown.clone()));
+    }
+    let mut connection = nats.watch();
+    tokio::spawn(async move {
+        while connection.changed().await.is_ok() {
+            let up = connection.borrow_and_update().up;
+            if sequencer.send(sequencer::Upstream::Connected(up)).await.is_err() {
+                return;
+            }
+        }
+    });
+    health.require("upstream", false);
+    let health = health.clone();
+    tokio::spawn(sequencer::run(input, workers.to_vec(), move |stream| {
+        if stream == NEEDED_STREAM {
+            health.require("upstream", true);
+        }
+    }));
+}
+
+/// Tells every client to come back elsewhere, and ends within the limit.
+async fn drain(workers: &[WorkerHandle], threads: Vec<JoinHandle<()>>, limit: Duration) {
+    for worker in workers {
+        worker.send(Command::Drain).await;
+    }
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline && threads.iter().any(|thread| !thread.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for worker in workers {
+        worker.send(Command::Stop).await;
+    }
+    // A worker that panics ends the process, so there is nothing to learn from the results.
+    let _ = tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join)).await;
+}

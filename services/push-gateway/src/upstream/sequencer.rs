@@ -1,0 +1,206 @@
+//! Gives all events of the pod one order and hands them to the workers in batches, each with its `process` span.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chassis::telemetry::TRACE_TARGET;
+use chassis::trace_context;
+use proto_schemas::Stream;
+use tokio::sync::mpsc;
+use tracing::Span;
+use tracing::field::Empty;
+
+use crate::event::{Event, Message};
+use crate::position::{Position, Positions};
+use crate::worker::{Command, WorkerHandle};
+
+/// Events in a batch at most, and so links of its span (OpenTelemetry's default limit for links is 128).
+const BATCH_EVENTS_MAX: usize = 128;
+/// Events waiting for the sequencer: enough to fill batches, small enough that NATS holds the rest.
+pub const QUEUE_EVENTS_MAX: usize = 1_024;
+
+/// What the stream followers tell.
+#[derive(Debug)]
+pub enum Upstream {
+    /// The stream starts (anew) at `head` for this pod.
+    Start {
+        /// The stream.
+        stream: Stream,
+        /// Everything up to here is past.
+        head: Position,
+        /// For state: last sequence of the values that are there, which follow.
+        load_to: u64,
+    },
+    /// The stream's consumer runs.
+    Following(Stream),
+    /// The next event of its stream.
+    Message(Message),
+    /// NATS came or went.
+    Connected(bool),
+}
+
+/// Events that go through the workers together.
+#[derive(Debug)]
+pub struct Batch {
+    /// In the pod's order.
+    pub events: Vec<Arc<Event>>,
+    /// `None` where tracing is off.
+    pub trace: Option<BatchTrace>,
+}
+
+/// The `process` span of a batch. It ends when the last worker drops the batch.
+#[derive(Debug)]
+pub struct BatchTrace {
+    span: Span,
+    subscribers: AtomicU64,
+    delivered: AtomicU64,
+    conflated: AtomicU64,
+    behind: AtomicU64,
+    queue_wait_us: AtomicU64,
+    write_us: AtomicU64,
+}
+
+/// What one worker did with a batch.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct BatchStats {
+    /// Followers of the events' topics, counted per event.
+    pub subscribers: u64,
+    /// Events that reached a socket's buffer.
+    pub delivered: u64,
+    /// Events that a newer value replaced before they were sent.
+    pub conflated: u64,
+    /// Followers that were behind already and will get to it.
+    pub behind: u64,
+    /// From the pod getting the batch to the first write.
+    pub queue_wait: Duration,
+    /// Spent in writes.
+    pub write_time: Duration,
+}
+
+impl BatchTrace {
+    fn begin(messages: &[Message]) -> Option<Self> {
+        let span = tracing::info_span!(
+            target: TRACE_TARGET,
+            parent: None,
+            "process",
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            messaging.batch.message_count = messages.len(),
+            bywash.subscribers = Empty,
+            bywash.delivered = Empty,
+            bywash.conflated = Empty,
+            bywash.behind = Empty,
+            bywash.queue_wait_us = Empty,
+            bywash.write_us = Empty,
+        );
+        if span.is_disabled() {
+            return None;
+        }
+        for message in messages {
+            if let Some(request) = message.trace {
+                trace_context::link(&span, request);
+            }
+        }
+        Some(Self {
+            span,
+            subscribers: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            conflated: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+            queue_wait_us: AtomicU64::new(0),
+            write_us: AtomicU64::new(0),
+        })
+    }
+
+    /// Adds one worker's part.
+    pub fn add(&self, stats: &BatchStats) {
+        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.subscribers.fetch_add(stats.subscribers, Ordering::Relaxed);
+        self.delivered.fetch_add(stats.delivered, Ordering::Relaxed);
+        self.conflated.fetch_add(stats.conflated, Ordering::Relaxed);
+        self.behind.fetch_add(stats.behind, Ordering::Relaxed);
+        self.queue_wait_us.fetch_max(micros(stats.queue_wait), Ordering::Relaxed);
+        self.write_us.fetch_add(micros(stats.write_time), Ordering::Relaxed);
+    }
+}
+
+impl Drop for BatchTrace {
+    fn drop(&mut self) {
+        self.span.record("bywash.subscribers", self.subscribers.load(Ordering::Relaxed));
+        self.span.record("bywash.delivered", self.delivered.load(Ordering::Relaxed));
+        self.span.record("bywash.conflated", self.conflated.load(Ordering::Relaxed));
+        self.span.record("bywash.behind", self.behind.load(Ordering::Relaxed));
+        self.span.record("bywash.queue_wait_us", self.queue_wait_us.load(Ordering::Relaxed));
+        self.span.record("bywash.write_us", self.write_us.load(Ordering::Relaxed));
+    }
+}
+
+/// Runs until every follower is gone.
+pub async fn run(
+    mut input: mpsc::Receiver<Upstream>,
+    workers: Vec<WorkerHandle>,
+    on_following: impl Fn(Stream),
+) {
+    let mut sequencer = Sequencer { workers, positions: Positions::unknown(), order: 0 };
+    let mut items = Vec::with_capacity(BATCH_EVENTS_MAX);
+    while input.recv_many(&mut items, BATCH_EVENTS_MAX).await > 0 {
+        let mut messages = Vec::new();
+        for item in items.drain(..) {
+            let command = match item {
+                Upstream::Message(message) => {
+                    messages.push(message);
+                    continue;
+                }
+                Upstream::Following(stream) => {
+                    on_following(stream);
+                    continue;
+                }
+                Upstream::Start { stream, head, load_to } => {
+                    sequencer.batch(std::mem::take(&mut messages)).await;
+                    sequencer.positions.set(stream, Some(head));
+                    Command::Start { stream, head, load_to }
+                }
+                Upstream::Connected(connected) => {
+                    sequencer.batch(std::mem::take(&mut messages)).await;
+                    Command::Upstream(connected)
+                }
+            };
+            sequencer.send(&command).await;
+        }
+        sequencer.batch(messages).await;
+    }
+}
+
+struct Sequencer {
+    workers: Vec<WorkerHandle>,
+    positions: Positions,
+    order: u64,
+}
+
+impl Sequencer {
+    async fn batch(&mut self, messages: Vec<Message>) {
+        if messages.is_empty() {
+            return;
+        }
+        let trace = BatchTrace::begin(&messages);
+        let events = messages.into_iter().map(|message| Arc::new(self.place(message))).collect();
+        self.send(&Command::Batch(Arc::new(Batch { events, trace }))).await;
+    }
+
+    fn place(&mut self, message: Message) -> Event {
+        self.order += 1;
+        if let Some(before) = self.positions.get(message.stream) {
+            let here = Position { seq: message.seq, time: message.time_bits, ..before };
+            self.positions.set(message.stream, Some(here));
+        }
+        Event::new(message, self.order, self.positions)
+    }
+
+    async fn send(&self, command: &Command) {
+        for worker in &self.workers {
+            worker.send(command.clone()).await;
+        }
+    }
+}

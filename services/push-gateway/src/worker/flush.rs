@@ -1,0 +1,253 @@
+//! The flush: gathers what a session has not seen into one vectored write, and undoes what the socket did not take.
+
+use std::io::{self, IoSlice, Write};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use prometheus::local::LocalHistogram;
+
+use super::Worker;
+use crate::codec::{CloseReason, GapReason};
+use crate::cursor::{Next, Saved};
+use crate::metrics::GatewayMetrics;
+
+/// Bytes gathered for one write: about what the socket's buffer takes.
+const FLUSH_SIZE_MAX: usize = 64 * 1024;
+/// Frames gathered for one write.
+const FLUSH_FRAMES_MAX: usize = 64;
+/// Writes for one session before others get their turn.
+const WRITES_PER_TURN: usize = 4;
+
+/// A gathered frame.
+struct Frame {
+    bytes: Bytes,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The rest of a frame.
+    Partial,
+    /// An answer or a notice that was queued.
+    Control,
+    /// From the cursors: an event with its place in the pod's order and when the pod got it, or a notice between events.
+    Gathered { event: Option<(u64, Instant)>, gap: Option<GapReason> },
+}
+
+/// Memory that flushes share, so that none allocates.
+pub struct FlushScratch {
+    frames: Vec<Frame>,
+    /// Cursors before the first gathered frame and after each.
+    saved: Vec<Saved>,
+    event_to_socket: LocalHistogram,
+    reported_behind: i64,
+}
+
+impl FlushScratch {
+    /// With room for one flush.
+    pub fn new(metrics: &GatewayMetrics) -> Self {
+        Self {
+            frames: Vec::with_capacity(FLUSH_FRAMES_MAX),
+            saved: std::iter::repeat_with(Saved::default).take(FLUSH_FRAMES_MAX + 1).collect(),
+            event_to_socket: metrics.event_to_socket.local(),
+            reported_behind: 0,
+        }
+    }
+
+    /// Brings the process's gauge up to this worker's figure.
+    pub fn report_behind(&mut self, metrics: &GatewayMetrics, behind: i64) {
+        metrics.behind.add(behind - self.reported_behind);
+        self.reported_behind = behind;
+        self.event_to_socket.flush();
+    }
+}
+
+/// How a write ended.
+enum Written {
+    All,
+    /// The socket takes no more; so many bytes went out.
+    Blocked(usize),
+    Failed,
+}
+
+impl Worker {
+    /// Sends what the session has not seen, as far as its socket takes it.
+    pub(super) fn flush(&mut self, index: usize) {
+        for _ in 0..WRITES_PER_TURN {
+            self.gather(index);
+            if self.flush.frames.is_empty() {
+                return self.after_flush(index);
+            }
+            let started = Instant::now();
+            let written = write(&mut self.sessions[index].socket, &self.flush.frames);
+            let took = started.elapsed();
+            match written {
+                Written::All => self.commit(index, usize::MAX, started, took),
+                Written::Blocked(length) => {
+                    self.commit(index, length, started, took);
+                    return;
+                }
+                Written::Failed => return self.close(index, CloseReason::ClientGone),
+            }
+        }
+        // It has more to send than its turn allows.
+        self.enqueue(index);
+    }
+
+    /// Everything that was there is out.
+    fn after_flush(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if session.closing.is_some() {
+            if session.ended_at.is_none() {
+                // Closing now would reset the connection where the client has sent something unread, and the client
+                // would lose our last words. It ends when the client closes, or soon.
+                let _ = session.socket.shutdown(std::net::Shutdown::Write);
+                session.ended_at = Some(Instant::now());
+            }
+            return;
+        }
+        if std::mem::take(&mut session.read_paused) {
+            self.read(index);
+        }
+    }
+
+    fn gather(&mut self, index: usize) {
+        let scratch = &mut self.flush;
+        scratch.frames.clear();
+        let session = &mut self.sessions[index];
+        let mut size = 0;
+        if let Some(bytes) = session.partial.take() {
+            size += bytes.len();
+            scratch.frames.push(Frame { bytes, kind: Kind::Partial });
+        }
+        while scratch.frames.len() < FLUSH_FRAMES_MAX
+            && size < FLUSH_SIZE_MAX
+            && let Some(bytes) = session.pop_control()
+        {
+            size += bytes.len();
+            scratch.frames.push(Frame { bytes, kind: Kind::Control });
+        }
+        let mut gathered = 0;
+        session.cursors.save(&mut scratch.saved[gathered]);
+        if session.closing.is_some() || session.codec.awaits_authentication() {
+            return;
+        }
+        let mut wait = None;
+        while scratch.frames.len() < FLUSH_FRAMES_MAX && size < FLUSH_SIZE_MAX {
+            let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_ref()) {
+                Next::Event(event, bytes) => {
+                    (bytes, Kind::Gathered { event: Some((event.order, event.received_at)), gap: None })
+                }
+                Next::Gap(reason, bytes) => (bytes, Kind::Gathered { event: None, gap: Some(reason) }),
+                Next::Notice(bytes) => (bytes, Kind::Gathered { event: None, gap: None }),
+                Next::Wait(key) => {
+                    wait = Some(key);
+                    break;
+                }
+                Next::Nothing => {
+                    // A part that it waited for is of a stream that started anew, or of a topic that it left.
+                    session.waiting = None;
+                    break;
+                }
+            };
+            size += bytes.len();
+            gathered += 1;
+            session.cursors.save(&mut scratch.saved[gathered]);
+            scratch.frames.push(Frame { bytes, kind });
+        }
+        if let Some(key) = wait
+            && session.waiting != Some(key)
+        {
+            self.wait_for(index, key);
+        }
+    }
+
+    /// Settles a write that took `length` bytes (`usize::MAX`: all).
+    fn commit(&mut self, index: usize, length: usize, started: Instant, took: std::time::Duration) {
+        let session = &mut self.sessions[index];
+        let protocol = session.codec.protocol();
+        let (mut left, mut events, mut written_bytes, mut kept) = (length, 0_u64, 0, 0);
+        let mut unsent_control = Vec::new();
+        let mut orders: [u64; FLUSH_FRAMES_MAX] = [0; FLUSH_FRAMES_MAX];
+        let is_blocked = length != usize::MAX;
+        for frame in self.flush.frames.drain(..) {
+            let Frame { mut bytes, kind } = frame;
+            let sent = left.min(bytes.len());
+            left -= sent;
+            written_bytes += sent;
+            let is_begun = sent > 0 || bytes.is_empty();
+            match kind {
+                Kind::Control if !is_begun => {
+                    unsent_control.push(bytes);
+                    continue;
+                }
+                Kind::Gathered { .. } if !is_begun => continue,
+                Kind::Gathered { event, gap } => {
+                    kept += 1;
+                    if let Some((order, received_at)) = event {
+                        orders[usize::try_from(events).unwrap_or(0).min(FLUSH_FRAMES_MAX - 1)] = order;
+                        events += 1;
+                        if order > 0 {
+                            let latency = started.saturating_duration_since(received_at);
+                            self.flush.event_to_socket.observe(latency.as_secs_f64());
+                        }
+                    }
+                    if let Some(reason) = gap {
+                        self.metrics.gap(reason);
+                    }
+                }
+                Kind::Partial | Kind::Control => {}
+            }
+            if sent < bytes.len() {
+                bytes.advance(sent);
+                session.partial = Some(bytes);
+            }
+        }
+        if is_blocked {
+            for bytes in unsent_control.into_iter().rev() {
+                session.unpop_control(bytes);
+            }
+            session.cursors.restore(&self.flush.saved[kept]);
+            session.blocked_since = Some(session.blocked_since.unwrap_or(started));
+        }
+        if written_bytes > 0 {
+            session.written_at = Some(started);
+            session.delivered += events;
+            self.metrics.written_bytes.inc_by(written_bytes as u64);
+        }
+        if events > 0 {
+            self.metrics.delivered.with_label_values(&[protocol]).inc_by(events);
+            self.metrics.messages.with_label_values(&[session.codec.endpoint(), "out"]).inc_by(events);
+        }
+        if !self.open_batches.is_empty() {
+            let events = usize::try_from(events).unwrap_or(0).min(FLUSH_FRAMES_MAX);
+            self.open_batches.written(orders[..events].iter().copied(), started, took);
+        }
+    }
+}
+
+fn write(socket: &mut mio::net::TcpStream, frames: &[Frame]) -> Written {
+    let total: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
+    let mut written = 0;
+    while written < total {
+        let mut slices: [IoSlice<'_>; FLUSH_FRAMES_MAX] = [IoSlice::new(&[]); FLUSH_FRAMES_MAX];
+        let (mut count, mut skip) = (0, written);
+        for frame in frames {
+            let length = frame.bytes.len();
+            if skip >= length {
+                skip -= length;
+                continue;
+            }
+            slices[count] = IoSlice::new(&frame.bytes[skip..]);
+            skip = 0;
+            count += 1;
+        }
+        match socket.write_vectored(&slices[..count]) {
+            Ok(0) => return Written::Failed,
+            Ok(length) => written += length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked(written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Written::Failed,
+        }
+    }
+    Written::All
+}

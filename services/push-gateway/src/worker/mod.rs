@@ -1,0 +1,382 @@
+//! A worker: one thread with its own poller, sessions and hub. Nothing is shared with the other workers but the events
+//! themselves, so nothing is locked.
+
+mod connections;
+mod flush;
+mod handle;
+mod open_batches;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use proto_schemas::Stream;
+use slab::Slab;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::codec::{CloseReason, Notice};
+use crate::hub::{ChannelId, Hub};
+use crate::metrics::GatewayMetrics;
+use crate::position::Position;
+use crate::session::{ClientInfo, NewSession, Session};
+use crate::upstream::block::{Block, BlockCache, BlockKey};
+use crate::upstream::history;
+use crate::upstream::sequencer::Batch;
+use flush::FlushScratch;
+pub use handle::{Command, WorkerHandle};
+use open_batches::OpenBatches;
+
+/// Commands waiting for a worker. Each may be a batch; when it is full the sequencer waits, and NATS keeps the rest.
+const COMMANDS_MAX: usize = 256;
+/// Commands taken between two looks at the sockets.
+const COMMANDS_PER_TURN: usize = 64;
+/// How long a turn may flush before it looks at sockets and commands again.
+const FLUSH_SLICE: Duration = Duration::from_millis(1);
+/// How often the slow duties are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// A client has this long to close its side once ours is closed.
+const LINGER: Duration = Duration::from_secs(2);
+const WAKE: Token = Token(usize::MAX);
+
+/// Limits of a worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of each stream's ring.
+    pub ring_size_bytes: usize,
+    /// A session that takes nothing for this long is closed.
+    pub stall_timeout: Duration,
+    /// How often a quiet session is told its token, whole seconds.
+    pub checkpoint_interval_s: u64,
+    /// Connections of the whole process.
+    pub connections_max: usize,
+}
+
+/// Starts worker number `index`.
+pub fn spawn(
+    index: usize,
+    limits: Limits,
+    history: mpsc::Sender<history::Request>,
+    metrics: GatewayMetrics,
+) -> io::Result<(WorkerHandle, JoinHandle<()>)> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
+    let (sessions, new_sessions) = sync_channel(limits.connections_max);
+    let (describe, describe_queue) = mpsc::channel(4);
+    let worker = Worker {
+        index,
+        limits,
+        poll,
+        sessions: Slab::new(),
+        next_generation: 0,
+        hub: Hub::new(limits.ring_size_bytes),
+        blocks: BlockCache::default(),
+        ready: VecDeque::new(),
+        waiting: HashMap::new(),
+        unauthenticated: VecDeque::new(),
+        open_batches: OpenBatches::default(),
+        flush: FlushScratch::new(&metrics),
+        commands: command_queue,
+        new_sessions,
+        describe: describe_queue,
+        history,
+        metrics,
+        upstream_connected: true,
+        draining: false,
+        tick: 0,
+    };
+    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        let _guard = AbortOnPanic;
+        worker.run();
+    })?;
+    Ok((WorkerHandle { commands, sessions, describe, waker }, thread))
+}
+
+/// A pod without one of its workers would keep its clients' connections open and silent; ending sends them elsewhere.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+struct Worker {
+    index: usize,
+    limits: Limits,
+    poll: Poll,
+    sessions: Slab<Session>,
+    next_generation: u64,
+    hub: Hub,
+    blocks: BlockCache,
+    /// Sessions with something to send, each at most once.
+    ready: VecDeque<usize>,
+    /// Sessions (with their generation) that wait for a block; the block is asked for once.
+    waiting: HashMap<BlockKey, Vec<(usize, u64)>>,
+    /// Sessions that have yet to prove who they are, oldest first.
+    unauthenticated: VecDeque<(Instant, usize, u64)>,
+    open_batches: OpenBatches,
+    flush: FlushScratch,
+    commands: mpsc::Receiver<Command>,
+    new_sessions: Receiver<NewSession>,
+    describe: mpsc::Receiver<oneshot::Sender<Vec<ClientInfo>>>,
+    history: mpsc::Sender<history::Request>,
+    metrics: GatewayMetrics,
+    upstream_connected: bool,
+    draining: bool,
+    tick: u64,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1_024);
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let has_more = !self.ready.is_empty() || !self.commands.is_empty();
+            let timeout =
+                if has_more { Duration::ZERO } else { next_tick.saturating_duration_since(Instant::now()) };
+            match self.poll.poll(&mut events, Some(timeout)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("the poller of a worker failed: {error}"),
+            }
+            for event in events.iter().filter(|event| event.token() != WAKE) {
+                let Token(index) = event.token();
+                if !self.sessions.contains(index) {
+                    continue;
+                }
+                if event.is_writable() {
+                    self.unblock(index);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    self.read(index);
+                }
+            }
+            while let Ok(new) = self.new_sessions.try_recv() {
+                self.open(new);
+            }
+            if self.take_commands() {
+                return;
+            }
+            self.flush_slice();
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK;
+                self.tick();
+            }
+            if self.draining && self.sessions.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn take_commands(&mut self) -> bool {
+        for _ in 0..COMMANDS_PER_TURN {
+            match self.commands.try_recv() {
+                Ok(Command::Start { stream, head, load_to }) => self.start(stream, head, load_to),
+                Ok(Command::Batch(batch)) => self.take_batch(batch),
+                Ok(Command::Block(block)) => self.take_block(block),
+                Ok(Command::Upstream(connected)) => self.tell_upstream(connected),
+                Ok(Command::Drain) => self.drain(),
+                Ok(Command::Stop) => return true,
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => return true,
+            }
+        }
+        while let Ok(reply) = self.describe.try_recv() {
+            let now = Instant::now();
+            let describe = |session: &Session| {
+                let topics =
+                    session.cursors.topics(&self.hub).map(|topic| topic.as_str().to_owned()).collect();
+                session.describe(session.cursors.lag_events(&self.hub), topics, now)
+            };
+            // Fails only when nobody waits for it any more.
+            let _ = reply.send(self.sessions.iter().map(|(_, session)| describe(session)).collect());
+        }
+        false
+    }
+
+    fn start(&mut self, stream: Stream, head: Position, load_to: u64) {
+        self.blocks.forget(stream);
+        self.hub.start(stream, head, load_to);
+        let all: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.enqueue(index);
+        }
+    }
+
+    fn take_batch(&mut self, batch: Arc<Batch>) {
+        let mut matched: Vec<ChannelId> = Vec::new();
+        let (mut subscribers, mut behind) = (0, 0);
+        for event in &batch.events {
+            self.hub.append(event, &mut matched);
+            for id in &matched {
+                for follower in self.hub.channel(*id).followers() {
+                    subscribers += 1;
+                    let session = &mut self.sessions[follower.session];
+                    if session.cannot_take(event.stream) {
+                        behind += 1;
+                    } else if !session.is_queued {
+                        session.is_queued = true;
+                        self.ready.push_back(follower.session);
+                    }
+                }
+            }
+        }
+        self.open_batches.open(batch, subscribers, behind, self.ready.len());
+    }
+
+    fn take_block(&mut self, block: Arc<Block>) {
+        let key = block.key();
+        if block.epoch() != self.hub.head(key.stream).epoch {
+            // Read from an incarnation that this pod does not follow (yet, or any more); the next tick asks again.
+            return;
+        }
+        self.blocks.insert(block);
+        for (index, generation) in self.waiting.remove(&key).unwrap_or_default() {
+            if self.is_same(index, generation) {
+                let session = &mut self.sessions[index];
+                session.waiting = None;
+                session.cursors.note_read(key, &self.hub);
+                self.enqueue(index);
+            }
+        }
+    }
+
+    fn is_same(&self, index: usize, generation: u64) -> bool {
+        self.sessions.get(index).is_some_and(|session| session.generation == generation)
+    }
+
+    fn tell_upstream(&mut self, connected: bool) {
+        if self.upstream_connected == connected {
+            return;
+        }
+        self.upstream_connected = connected;
+        self.tell_all(&Notice::Upstream { connected });
+    }
+
+    fn tell_all(&mut self, notice: &Notice<'_>) {
+        let all: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
+        for index in all {
+            let session = &mut self.sessions[index];
+            if session.closing.is_none()
+                && !session.is_flooding()
+                && let Some(bytes) = session.codec.notice(notice, None)
+            {
+                session.push_control(bytes);
+                self.enqueue(index);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        let all: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.close_politely(index, CloseReason::Draining);
+        }
+    }
+
+    /// Puts a session on the ready list unless it is there or cannot go on.
+    fn enqueue(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if !session.is_queued && session.blocked_since.is_none() {
+            session.is_queued = true;
+            self.ready.push_back(index);
+        }
+    }
+
+    fn unblock(&mut self, index: usize) {
+        if self.sessions[index].blocked_since.take().is_some() {
+            self.enqueue(index);
+        }
+    }
+
+    fn flush_slice(&mut self) {
+        let end = Instant::now() + FLUSH_SLICE;
+        while let Some(index) = self.ready.pop_front() {
+            if let Some(session) = self.sessions.get_mut(index) {
+                session.is_queued = false;
+                self.flush(index);
+            }
+            self.open_batches.one_flushed();
+            if Instant::now() >= end {
+                break;
+            }
+        }
+    }
+
+    /// Once a second: stalled and unauthenticated sessions, checkpoints, blocks that did not come.
+    fn tick(&mut self) {
+        self.tick += 1;
+        while let Some((due, index, generation)) = self.unauthenticated.front().copied() {
+            if due > Instant::now() {
+                break;
+            }
+            self.unauthenticated.pop_front();
+            if self.is_same(index, generation) && self.sessions[index].codec.awaits_authentication() {
+                self.close_politely(index, CloseReason::Unauthenticated);
+            }
+        }
+        let interval = self.limits.checkpoint_interval_s.max(1);
+        // A pod that stops does not wait for those who take nothing.
+        let stall_timeout = if self.draining { LINGER } else { self.limits.stall_timeout };
+        let (mut over, mut due, mut behind) = (Vec::new(), Vec::new(), 0);
+        for (index, session) in &self.sessions {
+            behind += i64::from(session.is_behind());
+            if session.is_stalled(stall_timeout) {
+                over.push((index, CloseReason::Stalled));
+            } else if session.ended_at.is_some_and(|at| at.elapsed() >= LINGER) {
+                over.push((index, session.closing.unwrap_or(CloseReason::ClientGone)));
+            } else if index as u64 % interval == self.tick % interval
+                && !session.is_behind()
+                && !session.is_queued
+            {
+                due.push(index);
+            }
+        }
+        self.flush.report_behind(&self.metrics, behind);
+        for (index, reason) in over {
+            self.close(index, reason);
+        }
+        for index in due {
+            self.checkpoint(index);
+        }
+        for key in self.waiting.keys().copied().collect::<Vec<_>>() {
+            self.ask(key);
+        }
+    }
+
+    fn checkpoint(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if session.closing.is_some() || session.codec.awaits_authentication() {
+            return;
+        }
+        let Some(token) = session.cursors.token(&self.hub) else { return };
+        if let Some(bytes) = session.codec.notice(&Notice::Checkpoint, Some(&token)) {
+            session.push_control(bytes);
+            self.enqueue(index);
+        }
+    }
+
+    fn wait_for(&mut self, index: usize, key: BlockKey) {
+        let session = &mut self.sessions[index];
+        session.waiting = Some(key);
+        let waiters = self.waiting.entry(key).or_default();
+        waiters.push((index, session.generation));
+        // A part that was read just now and did not go far enough is read again at the next tick.
+        if waiters.len() == 1 && !self.blocks.is_recent(key) {
+            self.ask(key);
+        }
+    }
+
+    fn ask(&self, key: BlockKey) {
+        // A full queue means that reads are behind; the next tick asks again.
+        let _ = self.history.try_send(history::Request { key, worker: self.index });
+    }
+}

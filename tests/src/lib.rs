@@ -1,0 +1,14 @@
+//! The parts that the end-to-end tests and the proof share: real processes on free loopback ports, clients of every
+//! protocol, and waits that tell what they saw. No test is here, and nothing that a service uses.
+
+pub mod collector;
+pub mod dashboard;
+pub mod nats;
+pub mod platform;
+pub mod process;
+pub mod proof;
+pub mod scratch;
+pub mod service;
+pub mod sse;
+pub mod wait;
+pub mod ws;

@@ -1,0 +1,64 @@
+//! The negative control as a process: the knowledge base's store, its API and the chassis' HTTP server, with the mistake
+//! of `control.rs` around the API. No relay: its followers are its own.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::middleware::from_fn_with_state;
+use chassis::http::{self, Server};
+use chassis::origin::AllowedOrigins;
+use chassis::{Auth, Health, Metrics, lag};
+use knowledge_base::api::{self, ApiState};
+use knowledge_base::relay::RelayStatus;
+use knowledge_base::store::{Store, StoreMetrics, StoreOptions};
+use tokio::net::TcpListener;
+
+use super::control::{Addresses, Broadcast, await_every_client, serve_streams};
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// At the end nothing is waited for.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// Serves until standard input closes; tells its addresses as one JSON line.
+///
+/// # Errors
+/// When it cannot start.
+pub fn main(data_dir: PathBuf) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let result = runtime.block_on(run(data_dir));
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(data_dir: PathBuf) -> Result<()> {
+    let metrics = Metrics::new();
+    lag::spawn(&metrics);
+    let options = StoreOptions { data_dir, size_bytes_max: None };
+    let (store, _threads) = Store::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
+    let broadcast = Arc::new(Broadcast::default());
+    let routes = api::router(ApiState::new(store, RelayStatus::without_relay(), "control"))
+        .layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client));
+    let (auth, health) = (Auth::open(), Health::new("control"));
+    let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());
+    let server = Server::bind(ANY_PORT, &auth, false).await.context("the API's port")?;
+    let streams = TcpListener::bind(ANY_PORT).await.context("the streams' port")?;
+    let addresses =
+        Addresses { api: server.addr(), streams: streams.local_addr().context("the streams' port")? };
+    let line = serde_json::to_string(&addresses).context("addresses have a form in JSON")?;
+    writeln!(std::io::stdout(), "{line}").context("nobody reads the addresses")?;
+    tokio::spawn(serve_streams(streams, broadcast));
+    // Blocks a thread of its own until the parent is gone.
+    let parent_gone = tokio::task::spawn_blocking(|| {
+        let mut rest = Vec::new();
+        let _ = std::io::stdin().read_to_end(&mut rest);
+    });
+    let stop = async move {
+        let _ = parent_gone.await;
+    };
+    server.run(router, stop, DRAIN_TIMEOUT).await;
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! End to end: real NATS, real service processes, real clients, and a real browser once. One module a promise area.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of it is a test; the lint's own exception sees only functions marked as such"
+)]
+
+mod admission;
+mod bad_input;
+mod browser;
+mod governor;
+mod lifecycle;
+mod recovery;
+mod slow_client;
+mod streams;
+mod trace;
+mod websocket;

@@ -1,0 +1,12 @@
+//! The knowledge base as a real process beside a real NATS: what its API answers, and that every change reaches the
+//! stream once and in order, or a new epoch says so.
+
+mod knowledge_base {
+    mod api_tests;
+    mod bulk_tests;
+    mod fail_point_tests;
+    mod log;
+    mod relay_tests;
+    mod start_tests;
+    mod trace_tests;
+}

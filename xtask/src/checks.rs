@@ -1,0 +1,85 @@
+//! Tests, lint, proof and code generation: each prepares what its program needs and then hands over to it.
+
+use anyhow::{Result, bail};
+
+use crate::machine::{self, Need};
+use crate::process::{cargo, command, run};
+use crate::project::Project;
+use crate::{chart, console, tools};
+
+/// The `test` task.
+pub fn test(project: &Project, arguments: &[String]) -> Result<()> {
+    machine::require("make test", machine::TEST)?;
+    tools::ensure(project, tools::TEST)?;
+    build(project)?;
+    let mut tests = cargo(project.root());
+    // From the root this is the whole workspace, unless the arguments choose a package.
+    tests.args(["nextest", "run"]).args(arguments);
+    if !arguments.is_empty() {
+        // The arguments choose among the Rust tests; the console's would only be in the way.
+        return run("the tests", &mut tests);
+    }
+    eprintln!("testing the console");
+    let console =
+        run("the console's tests", command("npm", &project.console()).args(["run", "--silent", "test"]));
+    // Last, so that the output ends with the summary; and in any case, so that one run names all failures.
+    run("the tests", &mut tests).and(console)
+}
+
+/// Builds all that the services are made of: the console and every program.
+pub fn build(project: &Project) -> Result<()> {
+    console::build(project)?;
+    let first = !project.binary("bywash-push-gateway").exists();
+    eprintln!("building the services{}", if first { ", which takes minutes the first time" } else { "" });
+    run("cargo build", cargo(project.root()).args(["build", "--workspace", "--bins"]))
+}
+
+/// The `lint` task. Does every check, so that one run names all that is wrong.
+pub fn lint(project: &Project) -> Result<()> {
+    machine::require("make lint", &[Need::Python, Need::Node, Need::Compilers, Need::Tar])?;
+    tools::ensure(project, tools::LINT)?;
+    let checks: [(&str, &dyn Fn() -> Result<()>); 5] = [
+        ("format", &|| run("cargo fmt", cargo(project.root()).args(["fmt", "--all", "--check"]))),
+        ("clippy", &|| {
+            let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+            run("clippy", cargo(project.root()).args(clippy))
+        }),
+        ("proto", &|| {
+            run("buf lint", command(project.tool("buf"), project.root()).args(["lint", "proto-schemas"]))
+        }),
+        ("console", &|| {
+            console::install_packages(project)?;
+            run("the console's lint", command("npm", &project.console()).args(["run", "--silent", "lint"]))
+        }),
+        ("chart", &|| chart::lint(project)),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        eprintln!("lint: {name}");
+        if let Err(error) = check() {
+            eprintln!("{error:#}");
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("lint failed: {}", failed.join(", "));
+    }
+    eprintln!("lint: all clean");
+    Ok(())
+}
+
+/// The `proof` task.
+pub fn proof(project: &Project, arguments: &[String]) -> Result<()> {
+    machine::require("make proof", machine::BUILD)?;
+    tools::ensure(project, tools::PROOF)?;
+    build(project)?;
+    run("the proof", command(project.binary("bywash-proof"), project.root()).args(arguments))
+}
+
+/// The `codegen` task: the tests that compare the committed code and `docs/topics.md` with what they come from rewrite
+/// them instead.
+pub fn codegen(project: &Project) -> Result<()> {
+    let mut test = cargo(project.root());
+    test.args(["test", "--package", "proto-schemas"]).env("BYWASH_REGENERATE", "1");
+    run("code generation", &mut test)
+}

@@ -133,16 +133,14 @@ pub struct Store {
     snapshot: watch::Receiver<Snapshot>,
 }
 
-/// The store's threads; [`StoreThreads::join`] waits for their end.
-pub struct StoreThreads(Vec<JoinHandle<()>>);
+/// The store's threads, of which the writer's is the last to end; [`StoreThreads::join`] waits for that.
+pub struct StoreThreads(JoinHandle<()>);
 
 impl StoreThreads {
     /// Blocks until all clones of the store are gone, the last commit is done and the log is moved.
     pub fn join(self) {
-        for thread in self.0 {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
+        // A thread that panicked has said so.
+        let _ = self.0.join();
     }
 }
 
@@ -165,23 +163,17 @@ impl Store {
         let (writes, write_queue) = mpsc::channel(writer::QUEUE_JOBS);
         let (writer, snapshot) = Writer::new(connection, write_queue, metrics).map_err(sqlite)?;
         let (reads, read_queue) = mpsc::channel(reader::QUEUE_READS);
-        let mut threads = reader::start(&path, read_queue, reader::READERS).map_err(sqlite)?;
+        let mut others = reader::start(&path, read_queue, reader::READERS).map_err(sqlite)?;
         let (relay_reads, relay_queue) = mpsc::channel(reader::QUEUE_RELAY_READS);
-        threads.extend(reader::start(&path, relay_queue, reader::RELAY_READERS).map_err(sqlite)?);
-        let write = move || {
-            writer.run();
-            // Held until the last connection that writes is closed.
+        others.extend(reader::start(&path, relay_queue, reader::RELAY_READERS).map_err(sqlite)?);
+        others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
+        let writing = thread("kb-writer", move || {
+            writer.run(others);
+            // Held until the last connection is closed.
             drop(lock);
-        };
-        for (name, work) in [
-            ("kb-checkpoint", Box::new(move || checkpoint::run(&path, &woken)) as Box<dyn FnOnce() + Send>),
-            ("kb-writer", Box::new(write)),
-        ] {
-            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-            threads.push(thread.expect("the system starts a thread at start"));
-        }
+        });
         let batches = Arc::new(Semaphore::new(BATCHES_AT_ONCE));
-        Ok((Self { writes, reads, relay_reads, batches, snapshot }, StoreThreads(threads)))
+        Ok((Self { writes, reads, relay_reads, batches, snapshot }, StoreThreads(writing)))
     }
 
     /// The state after the last commit, at once.
@@ -352,6 +344,11 @@ impl Store {
         let (value, _, _) = answer.await.map_err(|_| ReadError::Closed)??;
         Ok(value)
     }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.expect("the system starts a thread at start")
 }
 
 /// Makes the directory and locks it for this process.

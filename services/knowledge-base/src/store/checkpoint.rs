@@ -28,12 +28,17 @@ pub fn watch_log(writer: &mut Connection, wake: SyncSender<()>) -> rusqlite::Res
     }))
 }
 
+/// Ends the thread that [`watch_log`] wakes.
+pub fn unwatch_log(writer: &mut Connection) -> rusqlite::Result<()> {
+    writer.wal_hook(None::<fn(&mut rusqlite::hooks::Wal, i32) -> rusqlite::Result<()>>)
+}
+
 /// The channel between the two; one message is enough to be awake.
 pub fn channel() -> (SyncSender<()>, Receiver<()>) {
     sync_channel(1)
 }
 
-/// Works until the writer is gone. The last connection to close empties the log.
+/// Works until the writer watches its log no more.
 pub fn run(path: &Path, woken: &Receiver<()>) {
     let connection = match schema::open_checkpointer(path) {
         Ok(connection) => connection,

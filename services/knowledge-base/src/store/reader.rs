@@ -104,8 +104,7 @@ pub fn start(
         .map(|_| {
             let connection = schema::open_reader(path)?;
             let queue = Arc::clone(&queue);
-            let thread = std::thread::Builder::new().name("kb-reader".to_owned());
-            Ok(thread.spawn(move || run(connection, &queue)).expect("the system starts a thread at start"))
+            Ok(super::thread("kb-reader", move || run(connection, &queue)))
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chassis::telemetry::TRACE_TARGET;
@@ -11,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tracing::Span;
 
 use super::apply::{self, Added, BatchAdded, Position};
+use super::checkpoint;
 use super::metrics::StoreMetrics;
 use super::model::{Epoch, NewFact, Origin, Revision, Snapshot, UnixMillis};
 use crate::fail_point::{self, FailPoint};
@@ -168,10 +170,11 @@ impl Writer {
         Ok((writer, receiver))
     }
 
-    /// Works until the queue is closed and empty.
+    /// Works until the queue is closed and empty, then waits for the `others` that have the database open: SQLite
+    /// removes its log where the connection that closes last is the one that writes.
     ///
     /// Single jobs go first, and while they come a batch is a commit of its own: a post waits for one batch at most.
-    pub fn run(mut self) {
+    pub fn run(mut self, others: Vec<JoinHandle<()>>) {
         while self.take_waiting() {
             let singles: Vec<Job> = self.singles.drain(..).collect();
             if !singles.is_empty() {
@@ -185,8 +188,13 @@ impl Writer {
                 self.commit(batches);
             }
         }
-        // The next start finds nothing to recover. Closing would do it too, were no reader open by then.
-        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())) {
+        // Cannot fail: the connection is this thread's own.
+        let _ = checkpoint::unwatch_log(&mut self.connection);
+        for thread in others {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+        if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "the write-ahead log stays as it is until the next start");
         }
     }

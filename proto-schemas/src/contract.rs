@@ -129,6 +129,31 @@ pub const STREAMS: [StreamSpec; 5] = [
     },
 ];
 
+/// A key-value bucket: a stream of a fixed make in which each key keeps its newest value.
+#[derive(Debug)]
+pub struct BucketSpec {
+    /// The bucket's name.
+    pub bucket: &'static str,
+    /// The stream behind it, which NATS names after the bucket.
+    pub stream_name: &'static str,
+    /// What comes before the key in a subject; NATS names it after the bucket.
+    pub subject_prefix: &'static str,
+    /// Keys are refused beyond this size; none goes to make room.
+    pub max_bytes: i64,
+    /// How long the marker of a key that ended stays.
+    pub delete_marker_ttl: Duration,
+}
+
+/// Ids that no longer let anybody in: key = `names::encode` of a token's `jti` or of an API key's id, value
+/// `{"until": RFC 3339 or null}`. Some 100,000 of them fit.
+pub const REVOKED: BucketSpec = BucketSpec {
+    bucket: "REVOKED",
+    stream_name: "KV_REVOKED",
+    subject_prefix: "$KV.REVOKED.",
+    max_bytes: 32 * MIB,
+    delete_marker_ttl: HOUR,
+};
+
 /// What a client may follow at an entry of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -203,9 +228,15 @@ mod tests {
             assert_eq!(stream.spec().stream, stream);
             assert_eq!(Stream::by_name(stream.spec().name), Some(stream));
         }
-        let bytes: i64 = STREAMS.iter().map(|spec| spec.max_bytes).sum();
+        let bytes = REVOKED.max_bytes + STREAMS.iter().map(|spec| spec.max_bytes).sum::<i64>();
         assert!(bytes <= 10 * 1024 * MIB, "{bytes} bytes of streams");
         assert!(STATE_REPEAT_INTERVAL * 3 <= Stream::State.spec().max_age);
+    }
+
+    #[test]
+    fn a_bucket_is_named_as_nats_names_it() {
+        assert_eq!(REVOKED.stream_name, format!("KV_{}", REVOKED.bucket));
+        assert_eq!(REVOKED.subject_prefix, format!("$KV.{}.", REVOKED.bucket));
     }
 
     fn document() -> String {

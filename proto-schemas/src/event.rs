@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::names;
 use crate::v1::{
-    Decision, FactAdded, FactsImported, GatewayState, GovernorState, GpuState, KnowledgeBaseState,
+    Decision, FactAdded, FactsImported, GatewayState, GovernorState, GpuState, KnowledgeBaseState, LogRecord,
     SystemState,
 };
 
@@ -56,6 +56,11 @@ pub fn state_gateway(pod: &str) -> String {
     format!("state.gateway.{}", names::encode(pod))
 }
 
+/// Subject of the log records of a service at a level (in lower case).
+pub fn logs(service: &str, level: &str) -> String {
+    format!("logs.{}.{}", names::encode(service), names::encode(level))
+}
+
 /// A message that travels as an event.
 pub trait Event: Serialize + Name {
     /// Its `ce-type`.
@@ -94,6 +99,7 @@ events! {
     GpuState, "gpu_state", "state.gpu.<node>", "gpu_update";
     SystemState, "system_state", "state.system.<node>", "system_load_update";
     GatewayState, "gateway_state", "state.gateway.<pod>", "system_status";
+    LogRecord, "log", "logs.<service>.<level>", "log";
 }
 
 /// The name that clients of older systems know for an event type; the type itself where there is none.

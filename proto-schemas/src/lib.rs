@@ -2,6 +2,7 @@
 //!
 //! Everything that two services must agree on lives here, and nothing else: no I/O, no runtime.
 
+pub mod command;
 pub mod contract;
 pub mod event;
 pub mod json;

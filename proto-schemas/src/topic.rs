@@ -82,6 +82,21 @@ impl TopicPattern {
         tokens.next().is_none()
     }
 
+    /// Whether every subject that `other` matches is one of this pattern's.
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut tokens = other.text.split('.');
+        for mine in self.text.split('.') {
+            match (mine, tokens.next()) {
+                (">", Some(_)) => return true,
+                // `>` stands for any number of tokens, of which only `>` covers all.
+                ("*", Some(token)) if token != ">" => {}
+                (mine, Some(token)) if mine == token => {}
+                _ => return false,
+            }
+        }
+        tokens.next().is_none()
+    }
+
     /// Parses a comma-separated list; an empty list is `Ok(vec![])`. Repeated topics are kept once.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, TopicError> {
         let mut patterns = Vec::new();
@@ -151,6 +166,8 @@ impl FromStr for TopicPattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn code(text: &str) -> &'static str {
@@ -191,5 +208,32 @@ mod tests {
         assert_eq!(list.iter().map(TopicPattern::as_str).collect::<Vec<_>>(), ["kb.facts", "state.>"]);
         let error = TopicPattern::parse_list("kb.facts,nope").unwrap_err();
         assert_eq!(error, TopicError::Unknown("nope".into()));
+    }
+
+    /// Every subject below `state` of up to three tokens out of three: `c`, which no pattern of the test names, stands
+    /// for all others, and three tokens are one more than the longest pattern has.
+    fn subjects() -> Vec<String> {
+        let mut all = Vec::new();
+        let mut longest = vec!["state".to_owned()];
+        for _ in 0..3 {
+            longest = longest
+                .iter()
+                .flat_map(|subject| ["a", "b", "c"].map(|token| format!("{subject}.{token}")))
+                .collect();
+            all.extend(longest.iter().cloned());
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_covers_another_exactly_when_it_matches_all_that_the_other_does(
+            one in "state(\\.[ab*]){0,1}\\.[ab*>]",
+            other in "state(\\.[ab*]){0,1}\\.[ab*>]",
+        ) {
+            let (one, other): (TopicPattern, TopicPattern) = (one.parse().unwrap(), other.parse().unwrap());
+            let all = subjects().iter().all(|subject| !other.matches(subject) || one.matches(subject));
+            prop_assert_eq!(one.covers(&other), all, "{} and {}", one, other);
+        }
     }
 }

@@ -3,12 +3,16 @@
 
 pub mod collector;
 pub mod dashboard;
+pub mod exact;
+pub mod follower;
 pub mod nats;
 pub mod platform;
 pub mod process;
 pub mod proof;
+pub mod published;
 pub mod scratch;
 pub mod service;
 pub mod sse;
+pub mod swarm;
 pub mod wait;
 pub mod ws;

@@ -1,4 +1,4 @@
-//! A client of `/ws`: sends envelopes, and keeps what it reads in an inbox.
+//! A client of `/ws` and other WebSockets with JSON: sends, and keeps what it reads in an inbox.
 
 use std::net::SocketAddr;
 
@@ -51,7 +51,22 @@ impl Ws {
     /// # Panics
     /// When the gateway is not reachable.
     pub async fn open_with(addr: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
-        let mut request = format!("ws://{addr}/ws").into_client_request()?;
+        Self::open_at(addr, "/ws", headers).await
+    }
+
+    /// Opens a WebSocket at any path.
+    ///
+    /// # Errors
+    /// What the upgrade was answered with.
+    ///
+    /// # Panics
+    /// When the gateway is not reachable.
+    pub async fn open_at(
+        addr: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{addr}{path}").into_client_request()?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("tests send well-formed headers");
             request.headers_mut().insert(HeaderName::from_static(name), value);

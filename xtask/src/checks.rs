@@ -1,6 +1,8 @@
-//! Tests, lint, proof and code generation: each prepares what its program needs and then hands over to it.
+//! Tests, lint, proof, bench and code generation: each prepares what its program needs and then hands over to it.
 
-use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
 
 use crate::machine::{self, Need};
 use crate::process::{cargo, command, run};
@@ -34,12 +36,28 @@ pub fn build(project: &Project) -> Result<()> {
     run("cargo build", cargo(project.root()).args(["build", "--workspace", "--bins"]))
 }
 
+/// The gateway's build script lists its protocols, so `cargo fmt` does not find them.
+fn format_of_protocols(project: &Project) -> Result<()> {
+    let folder = project.root().join("services/push-gateway/src/protocols");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let files = entries.map(|entry| {
+        let path = entry?.path();
+        Ok(if path.is_dir() { path.join("mod.rs") } else { path })
+    });
+    let files: Vec<PathBuf> = files.collect::<std::io::Result<_>>()?;
+    let mut rustfmt = command("rustfmt", project.root());
+    run("rustfmt", rustfmt.args(["--edition", "2024", "--check"]).args(files))
+}
+
 /// The `lint` task. Does every check, so that one run names all that is wrong.
 pub fn lint(project: &Project) -> Result<()> {
     machine::require("make lint", &[Need::Python, Need::Node, Need::Compilers, Need::Tar])?;
     tools::ensure(project, tools::LINT)?;
     let checks: [(&str, &dyn Fn() -> Result<()>); 5] = [
-        ("format", &|| run("cargo fmt", cargo(project.root()).args(["fmt", "--all", "--check"]))),
+        ("format", &|| {
+            run("cargo fmt", cargo(project.root()).args(["fmt", "--all", "--check"]))?;
+            format_of_protocols(project)
+        }),
         ("clippy", &|| {
             let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
             run("clippy", cargo(project.root()).args(clippy))
@@ -74,6 +92,19 @@ pub fn proof(project: &Project, arguments: &[String]) -> Result<()> {
     tools::ensure(project, tools::PROOF)?;
     build(project)?;
     run("the proof", command(project.binary("bywash-proof"), project.root()).args(arguments))
+}
+
+/// The `bench` task. What is measured is built as images are: the profile of the tests is half-way optimised.
+pub fn bench(project: &Project, arguments: &[String]) -> Result<()> {
+    machine::require("make bench", machine::BUILD)?;
+    tools::ensure_for_bench(project)?;
+    let programs = ["bywash-push-gateway", "bywash-setup", "bywash-swarm"];
+    let mut build = cargo(project.root());
+    build.args(["build", "--release"]).args(programs.iter().flat_map(|program| ["--bin", program]));
+    eprintln!("building the gateway and the bench in release, which takes minutes the first time");
+    run("cargo build", &mut build)?;
+    let swarm = project.target().join("release/bywash-swarm");
+    run("the bench", command(swarm, project.root()).arg("bench").args(arguments))
 }
 
 /// The `codegen` task: the tests that compare the committed code and `docs/topics.md` with what they come from rewrite

@@ -26,6 +26,8 @@ enum Task {
     Lint,
     /// Measure that no request waits for fan-out; further arguments go to the proof
     Proof(PassedOn),
+    /// Measure the gateway beside raw system calls and other servers; further arguments go to `bywash-swarm bench`
+    Bench(PassedOn),
     /// Generate the Rust code of `proto-schemas` anew from its .proto files
     Codegen,
     /// Render the chart into `k8s/bywash.yaml`
@@ -34,6 +36,9 @@ enum Task {
     Tools {
         /// Names from xtask/tools.json, such as nats-server or helm
         names: Vec<String>,
+        /// What the bench needs, and nothing else: its peers nginx with nchan (by apt-get, as root) and node `ws`
+        #[arg(long, conflicts_with = "names")]
+        bench: bool,
     },
     /// Write WordNet as one fact a line
     Dataset {
@@ -87,9 +92,11 @@ pub fn dispatch() -> Result<()> {
         Task::Test(passed_on) => checks::test(&project, &passed_on.arguments),
         Task::Lint => checks::lint(&project),
         Task::Proof(passed_on) => checks::proof(&project, &passed_on.arguments),
+        Task::Bench(passed_on) => checks::bench(&project, &passed_on.arguments),
         Task::Codegen => checks::codegen(&project),
         Task::Render => chart::render(&project),
-        Task::Tools { names } => tools::install(&project, &names),
+        Task::Tools { bench: true, .. } => tools::install_for_bench(&project),
+        Task::Tools { names, .. } => tools::install(&project, &names),
         Task::Dataset { output } => dataset::write(&project, output.as_deref()),
         Task::CleanData { data_dir } => run::clean_data(&project, &data_dir),
     }

@@ -209,6 +209,381 @@ impl ::prost::Name for SystemState {
         "/bywash.v1.SystemState".into()
     }
 }
+/// Answer to `cmd.kb.status`. What is not known is absent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnowledgeBaseStatus {
+    /// The process that answers.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Incarnation of the stream `KB`.
+    #[prost(string, tag = "2")]
+    pub epoch: ::prost::alloc::string::String,
+    /// Revision of the last committed change.
+    #[prost(double, tag = "3")]
+    pub revision: f64,
+    /// Facts in the store.
+    #[prost(double, tag = "4")]
+    pub fact_count: f64,
+    /// What searches now: `text`.
+    #[prost(string, tag = "5")]
+    pub adapter: ::prost::alloc::string::String,
+    /// Whether changes reach the stream now.
+    #[prost(bool, tag = "6")]
+    pub relay_connected: bool,
+    /// Changes that are committed and not yet in the stream.
+    #[prost(double, tag = "7")]
+    pub relay_lag_changes: f64,
+    /// Age of the oldest of them; absent when there is none.
+    #[prost(double, optional, tag = "8")]
+    pub relay_lag_seconds: ::core::option::Option<f64>,
+    /// Facts added a second.
+    #[prost(double, optional, tag = "9")]
+    pub growth_rate: ::core::option::Option<f64>,
+    /// Edges of the graph for each of its nodes.
+    #[prost(double, optional, tag = "10")]
+    pub connectivity: ::core::option::Option<f64>,
+    /// Shannon entropy of the predicates, bits.
+    #[prost(double, optional, tag = "11")]
+    pub entropy: ::core::option::Option<f64>,
+    /// Different predicates.
+    #[prost(double, optional, tag = "12")]
+    pub unique_predicates: ::core::option::Option<f64>,
+    /// Different entities.
+    #[prost(double, optional, tag = "13")]
+    pub unique_entities: ::core::option::Option<f64>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "14")]
+    pub time: ::prost::alloc::string::String,
+}
+impl ::prost::Name for KnowledgeBaseStatus {
+    const NAME: &'static str = "KnowledgeBaseStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.KnowledgeBaseStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.KnowledgeBaseStatus".into()
+    }
+}
+/// Request of `cmd.kb.search`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchRequest {
+    /// Words to look for, at most 1,024 bytes.
+    #[prost(string, tag = "1")]
+    pub query: ::prost::alloc::string::String,
+    /// Most results, 1 to 100; 20 where absent.
+    #[prost(int32, optional, tag = "2")]
+    pub limit: ::core::option::Option<i32>,
+    /// Where to search; only `facts`, which an absent or empty name means too.
+    #[prost(string, optional, tag = "3")]
+    pub collection: ::core::option::Option<::prost::alloc::string::String>,
+    /// Lowest score of a result, 0 to 1.
+    #[prost(double, optional, tag = "4")]
+    pub threshold: ::core::option::Option<f64>,
+}
+impl ::prost::Name for SearchRequest {
+    const NAME: &'static str = "SearchRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchRequest".into()
+    }
+}
+/// One result of a search.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchItem {
+    /// Number of the fact.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// What was found, as text.
+    #[prost(string, tag = "2")]
+    pub content: ::prost::alloc::string::String,
+    /// The fact in its canonical form; absent where the result is no fact.
+    #[prost(string, optional, tag = "3")]
+    pub statement: ::core::option::Option<::prost::alloc::string::String>,
+    /// 0 to 1.
+    #[prost(double, tag = "4")]
+    pub confidence: f64,
+    /// 0 to 1: its rank's value (BM25) as a share of the best result's, which is 1.
+    #[prost(double, tag = "5")]
+    pub score: f64,
+    /// Where the fact comes from; empty where nobody said.
+    #[prost(string, tag = "6")]
+    pub context: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SearchItem {
+    const NAME: &'static str = "SearchItem";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchItem".into()
+    }
+}
+/// Answer to `cmd.kb.search` and to `cmd.kb.<instance>.next`: best results first, in pages.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchPage {
+    /// At most 50, and about 256 KiB.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<SearchItem>,
+    /// Results on all pages together.
+    #[prost(double, tag = "2")]
+    pub total: f64,
+    /// What searched: `text`.
+    #[prost(string, tag = "3")]
+    pub adapter: ::prost::alloc::string::String,
+    /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
+    #[prost(string, tag = "4")]
+    pub instance: ::prost::alloc::string::String,
+    /// Cursor of the next page; absent on the last. Valid for 60 s, and asking twice gives the same page.
+    #[prost(string, optional, tag = "5")]
+    pub next: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time that the process needed for this page.
+    #[prost(double, tag = "6")]
+    pub duration_ms: f64,
+    /// The revision that the search saw.
+    #[prost(double, tag = "7")]
+    pub revision: f64,
+    /// Its epoch.
+    #[prost(string, tag = "8")]
+    pub epoch: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SearchPage {
+    const NAME: &'static str = "SearchPage";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchPage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchPage".into()
+    }
+}
+/// Request of `cmd.kb.<instance>.next`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextPageRequest {
+    /// `next` of the page before.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NextPageRequest {
+    const NAME: &'static str = "NextPageRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.NextPageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.NextPageRequest".into()
+    }
+}
+/// Request of `cmd.governor.control`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GovernorControlRequest {
+    /// `start`, `stop`, `pause`, `resume`, `set_mode`, `start_engine` or `stop_engine`.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    /// For `set_mode`: `off`, `dry_run` or `enforce`.
+    #[prost(string, optional, tag = "2")]
+    pub mode: ::core::option::Option<::prost::alloc::string::String>,
+    /// For `start_engine` and `stop_engine`.
+    #[prost(string, optional, tag = "3")]
+    pub engine: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for GovernorControlRequest {
+    const NAME: &'static str = "GovernorControlRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorControlRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorControlRequest".into()
+    }
+}
+/// Request of `cmd.governor.engine`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineControlRequest {
+    /// `start` or `stop`.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    /// Name of the engine.
+    #[prost(string, tag = "2")]
+    pub engine_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EngineControlRequest {
+    const NAME: &'static str = "EngineControlRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.EngineControlRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.EngineControlRequest".into()
+    }
+}
+/// An engine now, with the names that existing front ends read.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EngineStatus {
+    /// Whether its process runs.
+    #[prost(bool, tag = "1")]
+    pub running: bool,
+    /// Starts since the governor's own.
+    #[prost(double, tag = "2")]
+    pub runs: f64,
+    /// Its process, while it runs.
+    #[prost(uint32, optional, tag = "3")]
+    pub pid: ::core::option::Option<u32>,
+    /// Seconds since it was started.
+    #[prost(double, optional, tag = "4")]
+    pub runtime: ::core::option::Option<f64>,
+    /// How the last run ended: `success`, `stopped` or `failure: <why>`.
+    #[prost(string, optional, tag = "5")]
+    pub last_result: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for EngineStatus {
+    const NAME: &'static str = "EngineStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.EngineStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.EngineStatus".into()
+    }
+}
+/// An input of decisions now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorInput {
+    /// What it says; absent where it was not heard.
+    #[prost(double, optional, tag = "1")]
+    pub value: ::core::option::Option<f64>,
+    /// The same for people.
+    #[prost(string, optional, tag = "2")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, optional, tag = "3")]
+    pub observed_at: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time since the most silent of its sources was heard.
+    #[prost(double, optional, tag = "4")]
+    pub age_ms: ::core::option::Option<f64>,
+    /// Some source is too silent for the value to be the highest for certain.
+    #[prost(bool, tag = "5")]
+    pub stale: bool,
+}
+impl ::prost::Name for GovernorInput {
+    const NAME: &'static str = "GovernorInput";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorInput".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorInput".into()
+    }
+}
+/// Answer to `cmd.governor.status`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorStatus {
+    /// The process that answers.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Whether it decides.
+    #[prost(bool, tag = "2")]
+    pub running: bool,
+    /// Whether it is paused.
+    #[prost(bool, tag = "3")]
+    pub paused: bool,
+    /// `off`, `dry_run` or `enforce`.
+    #[prost(string, tag = "4")]
+    pub mode: ::prost::alloc::string::String,
+    /// Decisions made since this process started.
+    #[prost(double, tag = "5")]
+    pub decisions_made: f64,
+    /// The newest decision; absent before the first.
+    #[prost(message, optional, tag = "6")]
+    pub last_decision: ::core::option::Option<Decision>,
+    /// By name.
+    #[prost(map = "string, message", tag = "7")]
+    pub engines: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        EngineStatus,
+    >,
+    /// By name.
+    #[prost(map = "string, message", tag = "8")]
+    pub inputs: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        GovernorInput,
+    >,
+    /// Decisions that are not yet in the stream.
+    #[prost(double, tag = "9")]
+    pub unpublished_decisions: f64,
+    /// What the governor waits for, in words.
+    #[prost(string, tag = "10")]
+    pub summary: ::prost::alloc::string::String,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "11")]
+    pub timestamp: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GovernorStatus {
+    const NAME: &'static str = "GovernorStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorStatus".into()
+    }
+}
+/// Answer to `cmd.governor.control` and `cmd.governor.engine`: what a command did.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorControlResult {
+    /// Whether anything had to change.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The decisions it made; none where nothing had to change.
+    #[prost(message, repeated, tag = "2")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+    /// The governor afterwards.
+    #[prost(message, optional, tag = "3")]
+    pub status: ::core::option::Option<GovernorStatus>,
+}
+impl ::prost::Name for GovernorControlResult {
+    const NAME: &'static str = "GovernorControlResult";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorControlResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorControlResult".into()
+    }
+}
+/// Answer to `cmd.gpu.<node>.status`: the last samples with their ages; absent before the first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GpuMonitorStatus {
+    /// The node that is sampled.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// Its GPUs.
+    #[prost(message, optional, tag = "2")]
+    pub gpu: ::core::option::Option<GpuState>,
+    /// Time since they were sampled.
+    #[prost(double, optional, tag = "3")]
+    pub gpu_age_ms: ::core::option::Option<f64>,
+    /// Its load.
+    #[prost(message, optional, tag = "4")]
+    pub system: ::core::option::Option<SystemState>,
+    /// Time since it was sampled.
+    #[prost(double, optional, tag = "5")]
+    pub system_age_ms: ::core::option::Option<f64>,
+}
+impl ::prost::Name for GpuMonitorStatus {
+    const NAME: &'static str = "GpuMonitorStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GpuMonitorStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GpuMonitorStatus".into()
+    }
+}
 /// One fact was added. Subject `kb.facts`, event type `fact_added`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FactAdded {
@@ -303,6 +678,51 @@ impl ::prost::Name for KnowledgeBaseState {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/bywash.v1.KnowledgeBaseState".into()
+    }
+}
+/// One log record. Subject `logs.<service>.<level>` with the level in lower case, event type `log`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LogRecord {
+    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
+    #[prost(string, tag = "1")]
+    pub level: ::prost::alloc::string::String,
+    /// What is said, at most 4 KiB; a longer one ends in `…\[cut\]`.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// When it was said; RFC 3339, UTC.
+    #[prost(string, tag = "3")]
+    pub timestamp: ::prost::alloc::string::String,
+    /// The part of the program that speaks, such as `knowledge_base::relay`.
+    #[prost(string, tag = "4")]
+    pub logger: ::prost::alloc::string::String,
+    /// Source file; absent where the build does not tell.
+    #[prost(string, optional, tag = "5")]
+    pub filename: ::core::option::Option<::prost::alloc::string::String>,
+    /// Line in that file; absent with it.
+    #[prost(uint32, optional, tag = "6")]
+    pub lineno: ::core::option::Option<u32>,
+    /// Kind of the process, such as `knowledge-base`.
+    #[prost(string, tag = "7")]
+    pub service: ::prost::alloc::string::String,
+    /// Name of the process among its kind.
+    #[prost(string, tag = "8")]
+    pub instance: ::prost::alloc::string::String,
+    /// Values given with the message: at most 16, together at most 4 KiB; a longer one ends in `…\[cut\]`. Where there were
+    /// more, `fields_left_out` says how many.
+    #[prost(map = "string, string", tag = "9")]
+    pub fields: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+impl ::prost::Name for LogRecord {
+    const NAME: &'static str = "LogRecord";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.LogRecord".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.LogRecord".into()
     }
 }
 /// Newest state of one pod. Subject `state.gateway.<pod>`, event type `gateway_state`.

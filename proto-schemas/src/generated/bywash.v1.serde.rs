@@ -325,6 +325,289 @@ impl<'de> serde::Deserialize<'de> for DecisionInput {
         deserializer.deserialize_struct("bywash.v1.DecisionInput", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for EngineControlRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.EngineControlRequest", len)?;
+        if true {
+            struct_ser.serialize_field("action", &self.action)?;
+        }
+        if true {
+            struct_ser.serialize_field("engine_id", &self.engine_id)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for EngineControlRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "action",
+            "engine_id",
+            "engineId",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Action,
+            EngineId,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "action" => Ok(GeneratedField::Action),
+                            "engineId" | "engine_id" => Ok(GeneratedField::EngineId),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = EngineControlRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.EngineControlRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<EngineControlRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut action__ = None;
+                let mut engine_id__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Action => {
+                            if action__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("action"));
+                            }
+                            action__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::EngineId => {
+                            if engine_id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("engineId"));
+                            }
+                            engine_id__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(EngineControlRequest {
+                    action: action__.unwrap_or_default(),
+                    engine_id: engine_id__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.EngineControlRequest", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for EngineStatus {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.EngineStatus", len)?;
+        if true {
+            struct_ser.serialize_field("running", &self.running)?;
+        }
+        if true {
+            struct_ser.serialize_field("runs", &self.runs)?;
+        }
+        if let Some(v) = self.pid.as_ref() {
+            struct_ser.serialize_field("pid", v)?;
+        }
+        if let Some(v) = self.runtime.as_ref() {
+            struct_ser.serialize_field("runtime", v)?;
+        }
+        if let Some(v) = self.last_result.as_ref() {
+            struct_ser.serialize_field("last_result", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for EngineStatus {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "running",
+            "runs",
+            "pid",
+            "runtime",
+            "last_result",
+            "lastResult",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Running,
+            Runs,
+            Pid,
+            Runtime,
+            LastResult,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "running" => Ok(GeneratedField::Running),
+                            "runs" => Ok(GeneratedField::Runs),
+                            "pid" => Ok(GeneratedField::Pid),
+                            "runtime" => Ok(GeneratedField::Runtime),
+                            "lastResult" | "last_result" => Ok(GeneratedField::LastResult),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = EngineStatus;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.EngineStatus")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<EngineStatus, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut running__ = None;
+                let mut runs__ = None;
+                let mut pid__ = None;
+                let mut runtime__ = None;
+                let mut last_result__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Running => {
+                            if running__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("running"));
+                            }
+                            running__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Runs => {
+                            if runs__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("runs"));
+                            }
+                            runs__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Pid => {
+                            if pid__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("pid"));
+                            }
+                            pid__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Runtime => {
+                            if runtime__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("runtime"));
+                            }
+                            runtime__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::LastResult => {
+                            if last_result__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("lastResult"));
+                            }
+                            last_result__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(EngineStatus {
+                    running: running__.unwrap_or_default(),
+                    runs: runs__.unwrap_or_default(),
+                    pid: pid__,
+                    runtime: runtime__,
+                    last_result: last_result__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.EngineStatus", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for FactAdded {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -855,6 +1138,433 @@ impl<'de> serde::Deserialize<'de> for GatewayState {
         deserializer.deserialize_struct("bywash.v1.GatewayState", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for GovernorControlRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GovernorControlRequest", len)?;
+        if true {
+            struct_ser.serialize_field("action", &self.action)?;
+        }
+        if let Some(v) = self.mode.as_ref() {
+            struct_ser.serialize_field("mode", v)?;
+        }
+        if let Some(v) = self.engine.as_ref() {
+            struct_ser.serialize_field("engine", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GovernorControlRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "action",
+            "mode",
+            "engine",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Action,
+            Mode,
+            Engine,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "action" => Ok(GeneratedField::Action),
+                            "mode" => Ok(GeneratedField::Mode),
+                            "engine" => Ok(GeneratedField::Engine),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GovernorControlRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GovernorControlRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GovernorControlRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut action__ = None;
+                let mut mode__ = None;
+                let mut engine__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Action => {
+                            if action__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("action"));
+                            }
+                            action__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = map_.next_value()?;
+                        }
+                        GeneratedField::Engine => {
+                            if engine__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("engine"));
+                            }
+                            engine__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GovernorControlRequest {
+                    action: action__.unwrap_or_default(),
+                    mode: mode__,
+                    engine: engine__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GovernorControlRequest", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for GovernorControlResult {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GovernorControlResult", len)?;
+        if true {
+            struct_ser.serialize_field("changed", &self.changed)?;
+        }
+        if true {
+            struct_ser.serialize_field("decisions", &self.decisions)?;
+        }
+        if let Some(v) = self.status.as_ref() {
+            struct_ser.serialize_field("status", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GovernorControlResult {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "changed",
+            "decisions",
+            "status",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Changed,
+            Decisions,
+            Status,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "changed" => Ok(GeneratedField::Changed),
+                            "decisions" => Ok(GeneratedField::Decisions),
+                            "status" => Ok(GeneratedField::Status),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GovernorControlResult;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GovernorControlResult")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GovernorControlResult, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut changed__ = None;
+                let mut decisions__ = None;
+                let mut status__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Changed => {
+                            if changed__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("changed"));
+                            }
+                            changed__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Decisions => {
+                            if decisions__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("decisions"));
+                            }
+                            decisions__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Status => {
+                            if status__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("status"));
+                            }
+                            status__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GovernorControlResult {
+                    changed: changed__.unwrap_or_default(),
+                    decisions: decisions__.unwrap_or_default(),
+                    status: status__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GovernorControlResult", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for GovernorInput {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GovernorInput", len)?;
+        if let Some(v) = self.value.as_ref() {
+            struct_ser.serialize_field("value", v)?;
+        }
+        if let Some(v) = self.text.as_ref() {
+            struct_ser.serialize_field("text", v)?;
+        }
+        if let Some(v) = self.observed_at.as_ref() {
+            struct_ser.serialize_field("observed_at", v)?;
+        }
+        if let Some(v) = self.age_ms.as_ref() {
+            struct_ser.serialize_field("age_ms", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("stale", &self.stale)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GovernorInput {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "value",
+            "text",
+            "observed_at",
+            "observedAt",
+            "age_ms",
+            "ageMs",
+            "stale",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Value,
+            Text,
+            ObservedAt,
+            AgeMs,
+            Stale,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "value" => Ok(GeneratedField::Value),
+                            "text" => Ok(GeneratedField::Text),
+                            "observedAt" | "observed_at" => Ok(GeneratedField::ObservedAt),
+                            "ageMs" | "age_ms" => Ok(GeneratedField::AgeMs),
+                            "stale" => Ok(GeneratedField::Stale),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GovernorInput;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GovernorInput")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GovernorInput, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut value__ = None;
+                let mut text__ = None;
+                let mut observed_at__ = None;
+                let mut age_ms__ = None;
+                let mut stale__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Value => {
+                            if value__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("value"));
+                            }
+                            value__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Text => {
+                            if text__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("text"));
+                            }
+                            text__ = map_.next_value()?;
+                        }
+                        GeneratedField::ObservedAt => {
+                            if observed_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("observedAt"));
+                            }
+                            observed_at__ = map_.next_value()?;
+                        }
+                        GeneratedField::AgeMs => {
+                            if age_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("ageMs"));
+                            }
+                            age_ms__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Stale => {
+                            if stale__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("stale"));
+                            }
+                            stale__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GovernorInput {
+                    value: value__,
+                    text: text__,
+                    observed_at: observed_at__,
+                    age_ms: age_ms__,
+                    stale: stale__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GovernorInput", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for GovernorState {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -1071,6 +1781,282 @@ impl<'de> serde::Deserialize<'de> for GovernorState {
             }
         }
         deserializer.deserialize_struct("bywash.v1.GovernorState", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for GovernorStatus {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GovernorStatus", len)?;
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if true {
+            struct_ser.serialize_field("running", &self.running)?;
+        }
+        if true {
+            struct_ser.serialize_field("paused", &self.paused)?;
+        }
+        if true {
+            struct_ser.serialize_field("mode", &self.mode)?;
+        }
+        if true {
+            struct_ser.serialize_field("decisions_made", &self.decisions_made)?;
+        }
+        if let Some(v) = self.last_decision.as_ref() {
+            struct_ser.serialize_field("last_decision", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("engines", &self.engines)?;
+        }
+        if true {
+            struct_ser.serialize_field("inputs", &self.inputs)?;
+        }
+        if true {
+            struct_ser.serialize_field("unpublished_decisions", &self.unpublished_decisions)?;
+        }
+        if true {
+            struct_ser.serialize_field("summary", &self.summary)?;
+        }
+        if true {
+            struct_ser.serialize_field("timestamp", &self.timestamp)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GovernorStatus {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "instance",
+            "running",
+            "paused",
+            "mode",
+            "decisions_made",
+            "decisionsMade",
+            "last_decision",
+            "lastDecision",
+            "engines",
+            "inputs",
+            "unpublished_decisions",
+            "unpublishedDecisions",
+            "summary",
+            "timestamp",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Instance,
+            Running,
+            Paused,
+            Mode,
+            DecisionsMade,
+            LastDecision,
+            Engines,
+            Inputs,
+            UnpublishedDecisions,
+            Summary,
+            Timestamp,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "instance" => Ok(GeneratedField::Instance),
+                            "running" => Ok(GeneratedField::Running),
+                            "paused" => Ok(GeneratedField::Paused),
+                            "mode" => Ok(GeneratedField::Mode),
+                            "decisionsMade" | "decisions_made" => Ok(GeneratedField::DecisionsMade),
+                            "lastDecision" | "last_decision" => Ok(GeneratedField::LastDecision),
+                            "engines" => Ok(GeneratedField::Engines),
+                            "inputs" => Ok(GeneratedField::Inputs),
+                            "unpublishedDecisions" | "unpublished_decisions" => Ok(GeneratedField::UnpublishedDecisions),
+                            "summary" => Ok(GeneratedField::Summary),
+                            "timestamp" => Ok(GeneratedField::Timestamp),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GovernorStatus;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GovernorStatus")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GovernorStatus, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut instance__ = None;
+                let mut running__ = None;
+                let mut paused__ = None;
+                let mut mode__ = None;
+                let mut decisions_made__ = None;
+                let mut last_decision__ = None;
+                let mut engines__ = None;
+                let mut inputs__ = None;
+                let mut unpublished_decisions__ = None;
+                let mut summary__ = None;
+                let mut timestamp__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Running => {
+                            if running__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("running"));
+                            }
+                            running__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Paused => {
+                            if paused__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("paused"));
+                            }
+                            paused__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::DecisionsMade => {
+                            if decisions_made__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("decisionsMade"));
+                            }
+                            decisions_made__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::LastDecision => {
+                            if last_decision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("lastDecision"));
+                            }
+                            last_decision__ = map_.next_value()?;
+                        }
+                        GeneratedField::Engines => {
+                            if engines__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("engines"));
+                            }
+                            engines__ = Some(
+                                map_.next_value::<std::collections::HashMap<_, _>>()?
+                            );
+                        }
+                        GeneratedField::Inputs => {
+                            if inputs__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("inputs"));
+                            }
+                            inputs__ = Some(
+                                map_.next_value::<std::collections::HashMap<_, _>>()?
+                            );
+                        }
+                        GeneratedField::UnpublishedDecisions => {
+                            if unpublished_decisions__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("unpublishedDecisions"));
+                            }
+                            unpublished_decisions__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Summary => {
+                            if summary__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("summary"));
+                            }
+                            summary__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Timestamp => {
+                            if timestamp__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("timestamp"));
+                            }
+                            timestamp__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GovernorStatus {
+                    instance: instance__.unwrap_or_default(),
+                    running: running__.unwrap_or_default(),
+                    paused: paused__.unwrap_or_default(),
+                    mode: mode__.unwrap_or_default(),
+                    decisions_made: decisions_made__.unwrap_or_default(),
+                    last_decision: last_decision__,
+                    engines: engines__.unwrap_or_default(),
+                    inputs: inputs__.unwrap_or_default(),
+                    unpublished_decisions: unpublished_decisions__.unwrap_or_default(),
+                    summary: summary__.unwrap_or_default(),
+                    timestamp: timestamp__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GovernorStatus", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for Gpu {
@@ -1302,6 +2288,175 @@ impl<'de> serde::Deserialize<'de> for Gpu {
             }
         }
         deserializer.deserialize_struct("bywash.v1.Gpu", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for GpuMonitorStatus {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GpuMonitorStatus", len)?;
+        if true {
+            struct_ser.serialize_field("node", &self.node)?;
+        }
+        if let Some(v) = self.gpu.as_ref() {
+            struct_ser.serialize_field("gpu", v)?;
+        }
+        if let Some(v) = self.gpu_age_ms.as_ref() {
+            struct_ser.serialize_field("gpu_age_ms", v)?;
+        }
+        if let Some(v) = self.system.as_ref() {
+            struct_ser.serialize_field("system", v)?;
+        }
+        if let Some(v) = self.system_age_ms.as_ref() {
+            struct_ser.serialize_field("system_age_ms", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GpuMonitorStatus {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "node",
+            "gpu",
+            "gpu_age_ms",
+            "gpuAgeMs",
+            "system",
+            "system_age_ms",
+            "systemAgeMs",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Node,
+            Gpu,
+            GpuAgeMs,
+            System,
+            SystemAgeMs,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "node" => Ok(GeneratedField::Node),
+                            "gpu" => Ok(GeneratedField::Gpu),
+                            "gpuAgeMs" | "gpu_age_ms" => Ok(GeneratedField::GpuAgeMs),
+                            "system" => Ok(GeneratedField::System),
+                            "systemAgeMs" | "system_age_ms" => Ok(GeneratedField::SystemAgeMs),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GpuMonitorStatus;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GpuMonitorStatus")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GpuMonitorStatus, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut node__ = None;
+                let mut gpu__ = None;
+                let mut gpu_age_ms__ = None;
+                let mut system__ = None;
+                let mut system_age_ms__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Node => {
+                            if node__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("node"));
+                            }
+                            node__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Gpu => {
+                            if gpu__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("gpu"));
+                            }
+                            gpu__ = map_.next_value()?;
+                        }
+                        GeneratedField::GpuAgeMs => {
+                            if gpu_age_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("gpuAgeMs"));
+                            }
+                            gpu_age_ms__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::System => {
+                            if system__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("system"));
+                            }
+                            system__ = map_.next_value()?;
+                        }
+                        GeneratedField::SystemAgeMs => {
+                            if system_age_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("systemAgeMs"));
+                            }
+                            system_age_ms__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GpuMonitorStatus {
+                    node: node__.unwrap_or_default(),
+                    gpu: gpu__,
+                    gpu_age_ms: gpu_age_ms__,
+                    system: system__,
+                    system_age_ms: system_age_ms__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GpuMonitorStatus", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for GpuState {
@@ -1656,6 +2811,1234 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseState {
             }
         }
         deserializer.deserialize_struct("bywash.v1.KnowledgeBaseState", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for KnowledgeBaseStatus {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.KnowledgeBaseStatus", len)?;
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if true {
+            struct_ser.serialize_field("epoch", &self.epoch)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        if true {
+            struct_ser.serialize_field("fact_count", &self.fact_count)?;
+        }
+        if true {
+            struct_ser.serialize_field("adapter", &self.adapter)?;
+        }
+        if true {
+            struct_ser.serialize_field("relay_connected", &self.relay_connected)?;
+        }
+        if true {
+            struct_ser.serialize_field("relay_lag_changes", &self.relay_lag_changes)?;
+        }
+        if let Some(v) = self.relay_lag_seconds.as_ref() {
+            struct_ser.serialize_field("relay_lag_seconds", v)?;
+        }
+        if let Some(v) = self.growth_rate.as_ref() {
+            struct_ser.serialize_field("growth_rate", v)?;
+        }
+        if let Some(v) = self.connectivity.as_ref() {
+            struct_ser.serialize_field("connectivity", v)?;
+        }
+        if let Some(v) = self.entropy.as_ref() {
+            struct_ser.serialize_field("entropy", v)?;
+        }
+        if let Some(v) = self.unique_predicates.as_ref() {
+            struct_ser.serialize_field("unique_predicates", v)?;
+        }
+        if let Some(v) = self.unique_entities.as_ref() {
+            struct_ser.serialize_field("unique_entities", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("time", &self.time)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "instance",
+            "epoch",
+            "revision",
+            "fact_count",
+            "factCount",
+            "adapter",
+            "relay_connected",
+            "relayConnected",
+            "relay_lag_changes",
+            "relayLagChanges",
+            "relay_lag_seconds",
+            "relayLagSeconds",
+            "growth_rate",
+            "growthRate",
+            "connectivity",
+            "entropy",
+            "unique_predicates",
+            "uniquePredicates",
+            "unique_entities",
+            "uniqueEntities",
+            "time",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Instance,
+            Epoch,
+            Revision,
+            FactCount,
+            Adapter,
+            RelayConnected,
+            RelayLagChanges,
+            RelayLagSeconds,
+            GrowthRate,
+            Connectivity,
+            Entropy,
+            UniquePredicates,
+            UniqueEntities,
+            Time,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "instance" => Ok(GeneratedField::Instance),
+                            "epoch" => Ok(GeneratedField::Epoch),
+                            "revision" => Ok(GeneratedField::Revision),
+                            "factCount" | "fact_count" => Ok(GeneratedField::FactCount),
+                            "adapter" => Ok(GeneratedField::Adapter),
+                            "relayConnected" | "relay_connected" => Ok(GeneratedField::RelayConnected),
+                            "relayLagChanges" | "relay_lag_changes" => Ok(GeneratedField::RelayLagChanges),
+                            "relayLagSeconds" | "relay_lag_seconds" => Ok(GeneratedField::RelayLagSeconds),
+                            "growthRate" | "growth_rate" => Ok(GeneratedField::GrowthRate),
+                            "connectivity" => Ok(GeneratedField::Connectivity),
+                            "entropy" => Ok(GeneratedField::Entropy),
+                            "uniquePredicates" | "unique_predicates" => Ok(GeneratedField::UniquePredicates),
+                            "uniqueEntities" | "unique_entities" => Ok(GeneratedField::UniqueEntities),
+                            "time" => Ok(GeneratedField::Time),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = KnowledgeBaseStatus;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.KnowledgeBaseStatus")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<KnowledgeBaseStatus, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut instance__ = None;
+                let mut epoch__ = None;
+                let mut revision__ = None;
+                let mut fact_count__ = None;
+                let mut adapter__ = None;
+                let mut relay_connected__ = None;
+                let mut relay_lag_changes__ = None;
+                let mut relay_lag_seconds__ = None;
+                let mut growth_rate__ = None;
+                let mut connectivity__ = None;
+                let mut entropy__ = None;
+                let mut unique_predicates__ = None;
+                let mut unique_entities__ = None;
+                let mut time__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Epoch => {
+                            if epoch__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("epoch"));
+                            }
+                            epoch__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::FactCount => {
+                            if fact_count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("factCount"));
+                            }
+                            fact_count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Adapter => {
+                            if adapter__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapter"));
+                            }
+                            adapter__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::RelayConnected => {
+                            if relay_connected__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("relayConnected"));
+                            }
+                            relay_connected__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::RelayLagChanges => {
+                            if relay_lag_changes__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("relayLagChanges"));
+                            }
+                            relay_lag_changes__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::RelayLagSeconds => {
+                            if relay_lag_seconds__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("relayLagSeconds"));
+                            }
+                            relay_lag_seconds__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::GrowthRate => {
+                            if growth_rate__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("growthRate"));
+                            }
+                            growth_rate__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Connectivity => {
+                            if connectivity__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("connectivity"));
+                            }
+                            connectivity__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Entropy => {
+                            if entropy__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("entropy"));
+                            }
+                            entropy__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::UniquePredicates => {
+                            if unique_predicates__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("uniquePredicates"));
+                            }
+                            unique_predicates__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::UniqueEntities => {
+                            if unique_entities__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("uniqueEntities"));
+                            }
+                            unique_entities__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Time => {
+                            if time__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("time"));
+                            }
+                            time__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(KnowledgeBaseStatus {
+                    instance: instance__.unwrap_or_default(),
+                    epoch: epoch__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                    fact_count: fact_count__.unwrap_or_default(),
+                    adapter: adapter__.unwrap_or_default(),
+                    relay_connected: relay_connected__.unwrap_or_default(),
+                    relay_lag_changes: relay_lag_changes__.unwrap_or_default(),
+                    relay_lag_seconds: relay_lag_seconds__,
+                    growth_rate: growth_rate__,
+                    connectivity: connectivity__,
+                    entropy: entropy__,
+                    unique_predicates: unique_predicates__,
+                    unique_entities: unique_entities__,
+                    time: time__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.KnowledgeBaseStatus", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for LogRecord {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.LogRecord", len)?;
+        if true {
+            struct_ser.serialize_field("level", &self.level)?;
+        }
+        if true {
+            struct_ser.serialize_field("message", &self.message)?;
+        }
+        if true {
+            struct_ser.serialize_field("timestamp", &self.timestamp)?;
+        }
+        if true {
+            struct_ser.serialize_field("logger", &self.logger)?;
+        }
+        if let Some(v) = self.filename.as_ref() {
+            struct_ser.serialize_field("filename", v)?;
+        }
+        if let Some(v) = self.lineno.as_ref() {
+            struct_ser.serialize_field("lineno", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("service", &self.service)?;
+        }
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if true {
+            struct_ser.serialize_field("fields", &self.fields)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for LogRecord {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "level",
+            "message",
+            "timestamp",
+            "logger",
+            "filename",
+            "lineno",
+            "service",
+            "instance",
+            "fields",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Level,
+            Message,
+            Timestamp,
+            Logger,
+            Filename,
+            Lineno,
+            Service,
+            Instance,
+            Fields,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "level" => Ok(GeneratedField::Level),
+                            "message" => Ok(GeneratedField::Message),
+                            "timestamp" => Ok(GeneratedField::Timestamp),
+                            "logger" => Ok(GeneratedField::Logger),
+                            "filename" => Ok(GeneratedField::Filename),
+                            "lineno" => Ok(GeneratedField::Lineno),
+                            "service" => Ok(GeneratedField::Service),
+                            "instance" => Ok(GeneratedField::Instance),
+                            "fields" => Ok(GeneratedField::Fields),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = LogRecord;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.LogRecord")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<LogRecord, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut level__ = None;
+                let mut message__ = None;
+                let mut timestamp__ = None;
+                let mut logger__ = None;
+                let mut filename__ = None;
+                let mut lineno__ = None;
+                let mut service__ = None;
+                let mut instance__ = None;
+                let mut fields__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Level => {
+                            if level__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("level"));
+                            }
+                            level__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Message => {
+                            if message__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("message"));
+                            }
+                            message__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Timestamp => {
+                            if timestamp__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("timestamp"));
+                            }
+                            timestamp__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Logger => {
+                            if logger__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("logger"));
+                            }
+                            logger__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Filename => {
+                            if filename__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("filename"));
+                            }
+                            filename__ = map_.next_value()?;
+                        }
+                        GeneratedField::Lineno => {
+                            if lineno__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("lineno"));
+                            }
+                            lineno__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Service => {
+                            if service__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("service"));
+                            }
+                            service__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Fields => {
+                            if fields__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("fields"));
+                            }
+                            fields__ = Some(
+                                map_.next_value::<std::collections::HashMap<_, _>>()?
+                            );
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(LogRecord {
+                    level: level__.unwrap_or_default(),
+                    message: message__.unwrap_or_default(),
+                    timestamp: timestamp__.unwrap_or_default(),
+                    logger: logger__.unwrap_or_default(),
+                    filename: filename__,
+                    lineno: lineno__,
+                    service: service__.unwrap_or_default(),
+                    instance: instance__.unwrap_or_default(),
+                    fields: fields__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.LogRecord", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for NextPageRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.NextPageRequest", len)?;
+        if true {
+            struct_ser.serialize_field("cursor", &self.cursor)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for NextPageRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "cursor",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Cursor,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "cursor" => Ok(GeneratedField::Cursor),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = NextPageRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.NextPageRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<NextPageRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut cursor__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Cursor => {
+                            if cursor__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("cursor"));
+                            }
+                            cursor__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(NextPageRequest {
+                    cursor: cursor__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.NextPageRequest", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for SearchItem {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchItem", len)?;
+        if true {
+            struct_ser.serialize_field("id", &self.id)?;
+        }
+        if true {
+            struct_ser.serialize_field("content", &self.content)?;
+        }
+        if let Some(v) = self.statement.as_ref() {
+            struct_ser.serialize_field("statement", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("confidence", &self.confidence)?;
+        }
+        if true {
+            struct_ser.serialize_field("score", &self.score)?;
+        }
+        if true {
+            struct_ser.serialize_field("context", &self.context)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchItem {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "id",
+            "content",
+            "statement",
+            "confidence",
+            "score",
+            "context",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Id,
+            Content,
+            Statement,
+            Confidence,
+            Score,
+            Context,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "id" => Ok(GeneratedField::Id),
+                            "content" => Ok(GeneratedField::Content),
+                            "statement" => Ok(GeneratedField::Statement),
+                            "confidence" => Ok(GeneratedField::Confidence),
+                            "score" => Ok(GeneratedField::Score),
+                            "context" => Ok(GeneratedField::Context),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchItem;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchItem")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchItem, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut id__ = None;
+                let mut content__ = None;
+                let mut statement__ = None;
+                let mut confidence__ = None;
+                let mut score__ = None;
+                let mut context__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Id => {
+                            if id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("id"));
+                            }
+                            id__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Content => {
+                            if content__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("content"));
+                            }
+                            content__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Statement => {
+                            if statement__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("statement"));
+                            }
+                            statement__ = map_.next_value()?;
+                        }
+                        GeneratedField::Confidence => {
+                            if confidence__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("confidence"));
+                            }
+                            confidence__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Score => {
+                            if score__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("score"));
+                            }
+                            score__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Context => {
+                            if context__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("context"));
+                            }
+                            context__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchItem {
+                    id: id__.unwrap_or_default(),
+                    content: content__.unwrap_or_default(),
+                    statement: statement__,
+                    confidence: confidence__.unwrap_or_default(),
+                    score: score__.unwrap_or_default(),
+                    context: context__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchItem", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for SearchPage {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchPage", len)?;
+        if true {
+            struct_ser.serialize_field("items", &self.items)?;
+        }
+        if true {
+            struct_ser.serialize_field("total", &self.total)?;
+        }
+        if true {
+            struct_ser.serialize_field("adapter", &self.adapter)?;
+        }
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if let Some(v) = self.next.as_ref() {
+            struct_ser.serialize_field("next", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("duration_ms", &self.duration_ms)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        if true {
+            struct_ser.serialize_field("epoch", &self.epoch)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchPage {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "items",
+            "total",
+            "adapter",
+            "instance",
+            "next",
+            "duration_ms",
+            "durationMs",
+            "revision",
+            "epoch",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Items,
+            Total,
+            Adapter,
+            Instance,
+            Next,
+            DurationMs,
+            Revision,
+            Epoch,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "items" => Ok(GeneratedField::Items),
+                            "total" => Ok(GeneratedField::Total),
+                            "adapter" => Ok(GeneratedField::Adapter),
+                            "instance" => Ok(GeneratedField::Instance),
+                            "next" => Ok(GeneratedField::Next),
+                            "durationMs" | "duration_ms" => Ok(GeneratedField::DurationMs),
+                            "revision" => Ok(GeneratedField::Revision),
+                            "epoch" => Ok(GeneratedField::Epoch),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchPage;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchPage")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchPage, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut items__ = None;
+                let mut total__ = None;
+                let mut adapter__ = None;
+                let mut instance__ = None;
+                let mut next__ = None;
+                let mut duration_ms__ = None;
+                let mut revision__ = None;
+                let mut epoch__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Items => {
+                            if items__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("items"));
+                            }
+                            items__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Total => {
+                            if total__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("total"));
+                            }
+                            total__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Adapter => {
+                            if adapter__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapter"));
+                            }
+                            adapter__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Next => {
+                            if next__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("next"));
+                            }
+                            next__ = map_.next_value()?;
+                        }
+                        GeneratedField::DurationMs => {
+                            if duration_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("durationMs"));
+                            }
+                            duration_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Epoch => {
+                            if epoch__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("epoch"));
+                            }
+                            epoch__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchPage {
+                    items: items__.unwrap_or_default(),
+                    total: total__.unwrap_or_default(),
+                    adapter: adapter__.unwrap_or_default(),
+                    instance: instance__.unwrap_or_default(),
+                    next: next__,
+                    duration_ms: duration_ms__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                    epoch: epoch__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchPage", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for SearchRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchRequest", len)?;
+        if true {
+            struct_ser.serialize_field("query", &self.query)?;
+        }
+        if let Some(v) = self.limit.as_ref() {
+            struct_ser.serialize_field("limit", v)?;
+        }
+        if let Some(v) = self.collection.as_ref() {
+            struct_ser.serialize_field("collection", v)?;
+        }
+        if let Some(v) = self.threshold.as_ref() {
+            struct_ser.serialize_field("threshold", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "query",
+            "limit",
+            "collection",
+            "threshold",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Query,
+            Limit,
+            Collection,
+            Threshold,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "query" => Ok(GeneratedField::Query),
+                            "limit" => Ok(GeneratedField::Limit),
+                            "collection" => Ok(GeneratedField::Collection),
+                            "threshold" => Ok(GeneratedField::Threshold),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut query__ = None;
+                let mut limit__ = None;
+                let mut collection__ = None;
+                let mut threshold__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Query => {
+                            if query__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("query"));
+                            }
+                            query__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Limit => {
+                            if limit__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("limit"));
+                            }
+                            limit__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Collection => {
+                            if collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("collection"));
+                            }
+                            collection__ = map_.next_value()?;
+                        }
+                        GeneratedField::Threshold => {
+                            if threshold__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("threshold"));
+                            }
+                            threshold__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchRequest {
+                    query: query__.unwrap_or_default(),
+                    limit: limit__,
+                    collection: collection__,
+                    threshold: threshold__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchRequest", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for SystemState {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::auth::JwtConfig;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -33,9 +35,30 @@ pub struct CommonConfig {
 
     /// JSON file of API keys: {"keys":[{"id","key","roles":["read","write","control"]}]}
     ///
-    /// Without it the service asks for no key and binds to loopback only.
+    /// A key may also have "topics" (a list of topics and patterns: exactly those, beside the own agent topics) and
+    /// "expires_at" (RFC 3339). Without this file and without a source of keys for tokens the service asks for nothing
+    /// and binds to loopback only.
     #[arg(long, env = "BYWASH_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
+
+    /// What tokens are accepted.
+    #[command(flatten)]
+    pub jwt: JwtConfig,
+
+    /// PEM file with the TLS certificate and its chain, leaf first; with it this port speaks HTTPS with HTTP/2
+    ///
+    /// Needs the key's file as well; without both TLS ends elsewhere, at the ingress. The files are read anew as they
+    /// change; one that cannot be used is warned of, and the certificate before it stays.
+    #[arg(long, env = "BYWASH_TLS_CERT_FILE", value_name = "FILE")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// PEM file with the certificate's private key (PKCS#8, PKCS#1 or SEC1)
+    #[arg(long, env = "BYWASH_TLS_KEY_FILE", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
+
+    /// How often the TLS files are looked at for a change
+    #[arg(long, env = "BYWASH_TLS_RELOAD_INTERVAL_S", value_name = "SECONDS", default_value_t = 30)]
+    pub tls_reload_interval_s: u64,
 
     /// Serve beyond loopback although no keys are configured: everybody may do everything
     #[arg(long, env = "BYWASH_INSECURE_OPEN", action = clap::ArgAction::SetTrue, value_parser = clap::builder::FalseyValueParser::new())]
@@ -52,6 +75,10 @@ pub struct CommonConfig {
     /// How log lines look
     #[arg(long, env = "BYWASH_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub log_format: LogFormat,
+
+    /// Which log records clients may follow on `logs.<service>.<level>`, as a filter; `off` pushes none
+    #[arg(long, env = "BYWASH_LOG_PUSH", value_name = "FILTER", default_value = "info")]
+    pub log_push: String,
 
     /// Name of this process among its kind; default: the host's name
     #[arg(long, env = "BYWASH_INSTANCE", value_name = "NAME")]

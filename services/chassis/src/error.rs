@@ -81,6 +81,11 @@ impl ApiError {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// Facts that a program can use.
+    pub fn details(&self) -> Option<&Value> {
+        self.details.as_ref()
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -113,7 +118,8 @@ pub enum StartError {
     },
     /// No keys, and not loopback.
     #[error(
-        "refusing to serve {0} without API keys; give --api-keys-file, bind to loopback, or say --insecure-open"
+        "refusing to serve {0} without API keys or tokens; give --api-keys-file or a --jwt- setting, bind to \
+         loopback, or say --insecure-open"
     )]
     OpenToAll(SocketAddr),
     /// The file of API keys cannot be used.

@@ -2,6 +2,7 @@
 //! of a process. It knows the contract (`proto-schemas`) and no service.
 
 pub mod auth;
+pub mod commands;
 pub mod config;
 pub mod error;
 pub mod extract;
@@ -9,6 +10,7 @@ pub mod health;
 pub mod http;
 pub mod lag;
 mod linger;
+mod log_records;
 pub mod metrics;
 pub mod nats;
 pub mod observe;
@@ -20,9 +22,10 @@ pub mod state;
 pub mod streams;
 pub mod telemetry;
 pub mod time;
+pub mod tls;
 pub mod trace_context;
 
-pub use auth::{Auth, CanControl, CanRead, CanWrite, Identity, Role};
+pub use auth::{Auth, CanControl, CanRead, CanWrite, Identity, Revocations, RevokeError, Role};
 pub use config::CommonConfig;
 pub use error::{ApiError, StartError};
 pub use health::Health;

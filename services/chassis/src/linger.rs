@@ -1,17 +1,16 @@
 //! The end of a connection whose client still sends: closing a socket with unread data resets it, and a reset destroys
 //! the answer on its way. So what still comes is read and dropped for a while.
 
-use std::io::ErrorKind;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// How long a client may take to notice its answer: a few round trips of a bad line, and short beside a drain.
 const TIME_MAX: Duration = Duration::from_secs(2);
@@ -73,17 +72,14 @@ impl Body for Followed {
 }
 
 /// Tells the client that nothing more comes, then drops what it still sends until it ends or a limit is reached.
-pub(crate) async fn close_slowly(mut socket: TcpStream) {
+pub(crate) async fn close_slowly(mut client: impl AsyncRead + AsyncWrite + Unpin) {
     let drained = async {
-        socket.shutdown().await?;
+        client.shutdown().await?;
         let mut left = SIZE_BYTES_MAX;
         while left > 0 {
-            socket.readable().await?;
-            match discard(&socket) {
-                Ok(0) => break,
-                Ok(size) => left = left.saturating_sub(size),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            match poll_fn(|context| poll_discard(Pin::new(&mut client), context)).await? {
+                0 => break,
+                size => left = left.saturating_sub(size),
             }
         }
         Ok::<(), std::io::Error>(())
@@ -93,8 +89,11 @@ pub(crate) async fn close_slowly(mut socket: TcpStream) {
 }
 
 /// Not async: the buffer is on the stack and no part of what a connection keeps.
-fn discard(socket: &TcpStream) -> std::io::Result<usize> {
-    socket.try_read(&mut [0; READ_SIZE_BYTES])
+fn poll_discard(client: Pin<&mut impl AsyncRead>, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    let mut dropped = [0; READ_SIZE_BYTES];
+    let mut buffer = ReadBuf::new(&mut dropped);
+    ready!(client.poll_read(context, &mut buffer))?;
+    Poll::Ready(Ok(buffer.filled().len()))
 }
 
 #[cfg(test)]
@@ -102,6 +101,7 @@ mod tests {
     use axum::Router;
     use axum::routing::{get, post};
     use tokio::io::AsyncReadExt;
+    use tokio::net::TcpStream;
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
     use tokio::time::Instant;

@@ -14,10 +14,22 @@ use prometheus::{
 pub const METRIC_HTTP_DURATION: &str = "bywash_http_request_duration_seconds";
 /// Gauge: requests under way.
 pub const METRIC_HTTP_IN_FLIGHT: &str = "bywash_http_requests_in_flight";
+/// Counter: TLS handshakes; label `outcome` (`ok`, `failed`, `timeout`, `not_tls`).
+pub const METRIC_TLS_HANDSHAKES: &str = "bywash_http_tls_handshakes_total";
+/// Counter: changed TLS files; label `outcome` (`ok`, `failed`).
+pub const METRIC_TLS_RELOADS: &str = "bywash_http_tls_reloads_total";
+/// Counter: commands over NATS; labels `command`, `outcome` (`ok` or the error's code).
+pub const METRIC_COMMANDS: &str = "bywash_commands_total";
+/// Histogram, seconds; label `command`.
+pub const METRIC_COMMAND_DURATION: &str = "bywash_command_duration_seconds";
 /// Histogram, seconds.
 pub const METRIC_EVENT_LOOP_LAG: &str = "bywash_event_loop_lag_seconds";
 /// Gauge: 1 while NATS is connected.
 pub const METRIC_NATS_CONNECTED: &str = "bywash_nats_connected";
+/// Counter: keys and tokens refused; label `reason`, the error's code.
+pub const METRIC_AUTH_REFUSED: &str = "bywash_auth_refused_total";
+/// Gauge, seconds: time since the keys of the JWKS URL were fetched.
+pub const METRIC_JWKS_AGE: &str = "bywash_auth_jwks_age_seconds";
 
 /// Buckets for durations of requests and their stages, seconds.
 pub fn duration_buckets() -> Vec<f64> {

@@ -14,14 +14,20 @@ use crate::error::StartError;
 use crate::health::Health;
 use crate::http::{self, Server};
 use crate::lag;
+use crate::log_records;
 use crate::metrics::Metrics;
 use crate::nats::{Connection, Nats};
 use crate::origin::AllowedOrigins;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Telemetry;
+use crate::tls::Tls;
 
 /// Between the end of the NATS client and that of the process: longer than a runtime takes to stop.
 const CLIENT_GONE_DELAY: Duration = Duration::from_millis(100);
+
+/// How long the first request may wait for the revocations at a start. Milliseconds do; without NATS the service must
+/// serve all the same.
+const REVOCATIONS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A service's settings.
 pub trait ServiceConfig: Parser {
@@ -54,6 +60,7 @@ where
         let shutdown = Shutdown::on_signals()
             .map_err(|source| StartError::Io { what: "signals cannot be caught".to_owned(), source })?;
         let result = run(config, shutdown).await;
+        telemetry.finish_records().await;
         // The exporter's last send blocks; a blocking task keeps the runtime free to carry it.
         let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
         result
@@ -103,29 +110,31 @@ pub struct Chassis {
 }
 
 impl Chassis {
-    /// Binds the port, reads the keys, starts to connect to NATS and to probe the event loop.
+    /// Reads the keys, binds the port, starts to connect to NATS and to probe the event loop.
     pub async fn start(
         service: &'static str,
         config: &CommonConfig,
         default_port: u16,
         shutdown: Shutdown,
     ) -> Result<Self, StartError> {
-        let auth = match &config.api_keys_file {
-            Some(path) => Auth::from_file(path)?,
-            None => Auth::open(),
-        };
+        let metrics = Metrics::new();
+        let (auth, background) = Auth::from_config(config, &metrics)?;
         let mut origins = AllowedOrigins::parse(&config.allowed_origins)?;
         if auth.is_open() && !config.insecure_open {
             origins = origins.with_local_hosts_only();
         }
+        let tls = Tls::from_config(config, &metrics, &shutdown)?;
+        let is_tls = tls.is_some();
         let server = Server::bind(config.http_addr_or(default_port), &auth, config.insecure_open).await?;
-        let metrics = Metrics::new();
+        let server = server.with_tls(tls);
         let health = Health::new(service);
         let nats = Nats::connect(service, config, &metrics, &shutdown).await?;
+        log_records::publish(service, config.instance(), &nats, &metrics, &shutdown);
         lag::spawn(&metrics);
         follow_connection(&nats, &health, &shutdown);
+        background.spawn(&nats, &health, &shutdown);
         tracing::info!(addr = %server.addr(), instance = config.instance(), version = env!("CARGO_PKG_VERSION"),
-            auth = if auth.is_open() { "open" } else { "keys" }, "listening");
+            auth = auth.kind(), tls = is_tls, "listening");
         Ok(Self { server, auth, health, metrics, nats, origins, shutdown, config: config.clone() })
     }
 
@@ -133,6 +142,15 @@ impl Chassis {
     pub async fn serve(self, routes: Router) {
         let router = http::router(routes, &self.health, &self.metrics, &self.auth, &self.origins);
         let delay = self.config.drain_delay();
+        // Or an id revoked long ago would pass in the moments after a start.
+        if !self.auth.is_open() {
+            let known = self.auth.revocations().known_within(REVOCATIONS_TIMEOUT);
+            let in_time =
+                tokio::select! { () = self.shutdown.requested() => true, in_time = known => in_time };
+            if !in_time {
+                tracing::warn!("serving without the revocations: they are not known yet");
+            }
+        }
         let stop = async {
             self.shutdown.requested().await;
             self.health.drain();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
+use proto_schemas::contract::BucketSpec;
 use proto_schemas::event::EPOCH_METADATA;
 use proto_schemas::{Stream, StreamSpec};
 
@@ -39,6 +40,26 @@ pub fn config(spec: &StreamSpec, epoch: &str, replicas: usize) -> Config {
     }
 }
 
+/// The configuration of the stream behind a bucket, as NATS makes one, with limit markers. Full, it refuses keys.
+pub fn bucket_config(spec: &BucketSpec, replicas: usize) -> Config {
+    Config {
+        name: spec.stream_name.to_owned(),
+        subjects: vec![format!("{}>", spec.subject_prefix)],
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        max_bytes: spec.max_bytes,
+        max_messages_per_subject: 1,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        allow_direct: true,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_message_ttl: true,
+        subject_delete_marker_ttl: Some(spec.delete_marker_ttl),
+        ..Config::default()
+    }
+}
+
 /// The epoch in a stream's metadata; empty where another program created it.
 pub fn epoch_of(info: &Info) -> &str {
     info.config.metadata.get(EPOCH_METADATA).map_or("", String::as_str)
@@ -57,7 +78,15 @@ pub fn shortfall(info: &Info) -> Option<String> {
 
 /// The stream's info; `Ok(None)` where it does not exist.
 pub async fn info(nats: &Nats, stream: Stream) -> Result<Option<Info>, jetstream::context::GetStreamError> {
-    match nats.jetstream().get_stream(stream.spec().name).await {
+    info_by_name(nats, stream.spec().name).await
+}
+
+/// As [`info`], also for the stream behind a bucket.
+pub async fn info_by_name(
+    nats: &Nats,
+    name: &str,
+) -> Result<Option<Info>, jetstream::context::GetStreamError> {
+    match nats.jetstream().get_stream(name).await {
         Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             jetstream::context::GetStreamErrorKind::JetStream(reason)

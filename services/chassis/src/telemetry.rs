@@ -1,5 +1,5 @@
-//! Logs and traces. Traces go out by OTLP over gRPC when an endpoint is named (`OTEL_EXPORTER_OTLP_ENDPOINT` or
-//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`), and are off without one.
+//! Logs and traces. Logs go to stderr, and by `log_records` to NATS. Traces go out by OTLP over gRPC when an endpoint is
+//! named (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`), and are off without one.
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;
@@ -11,14 +11,16 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{CommonConfig, LogFormat};
 use crate::error::StartError;
+use crate::log_records::LogRecords;
 
 /// Target of spans that exist to be traced; logs leave them out, whatever their filter.
 pub const TRACE_TARGET: &str = "bywash::trace";
 
-/// Keeps the exporter alive; [`Telemetry::flush`] sends what is left.
+/// Keeps the exporter alive; [`Telemetry::finish_records`] and [`Telemetry::flush`] send what is left.
 #[derive(Debug)]
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
+    records: Option<LogRecords>,
 }
 
 impl Telemetry {
@@ -49,8 +51,21 @@ impl Telemetry {
                         .with_max_level_hint(tracing::level_filters::LevelFilter::INFO),
                 )
         });
-        tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces).init();
-        Ok(Self { provider })
+        let pushed = LogRecords::from_filter(&config.log_push)?;
+        let records = pushed.as_ref().map(|(records, _)| records.clone());
+        tracing_subscriber::registry()
+            .with(lines.with_filter(filter))
+            .with(traces)
+            .with(pushed.map(|(records, filter)| records.layer(filter)))
+            .init();
+        Ok(Self { provider, records })
+    }
+
+    /// Gives NATS the log records that are still here, within a short time.
+    pub async fn finish_records(&self) {
+        if let Some(records) = &self.records {
+            records.finish().await;
+        }
     }
 
     /// Sends the spans that are still here; blocks for at most the exporter's own time-out.

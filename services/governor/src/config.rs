@@ -35,7 +35,7 @@ pub struct Config {
     #[arg(long, env = "BYWASH_ENGINES_FILE", value_name = "FILE")]
     pub engines_file: Option<PathBuf>,
 
-    /// Whether POST of governor and engines is answered; `false` switches it off
+    /// Whether POST of governor and engines is answered; `false` switches it off, and leaves commands over NATS alone
     #[arg(long, env = "ENABLE_CONTROL_HTTP", value_name = "BOOL", default_value = "true",
         action = clap::ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub enable_control_http: bool,

@@ -5,6 +5,7 @@
 //! elects a leader yet, so run one governor.
 
 pub mod api;
+mod commands;
 pub mod config;
 pub mod decide;
 pub mod engines;
@@ -57,7 +58,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tokio::spawn(state::publish(nats, STATE_GOVERNOR.to_owned(), states, snapshot::same_state, shutdown));
 
     let api = Api { snapshots, requests, stale_after };
+    let commands = commands::start(&chassis, api.clone());
     chassis.serve(api::routes(api, config.enable_control_http)).await;
+    // It ends with the stop, in a bounded time.
+    let _ = commands.await;
 
     // The loop ends its engines within their grace, and with it the outbox closes.
     let _ = decisions.await;

@@ -2,6 +2,7 @@
 //! answers for any node that it has heard of. It owns no data: a restart loses nothing.
 
 pub mod api;
+mod commands;
 pub mod config;
 pub mod follow;
 pub mod gpu;
@@ -53,7 +54,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     ));
 
     let api = Api { node: node.into(), gpu: gpu.samples.clone(), system: system.samples.clone(), nodes };
+    let commands = commands::start(&chassis, api.clone());
     chassis.serve(api::routes(api)).await;
+    // It ends with the stop, in a bounded time.
+    let _ = commands.await;
     Ok(())
 }
 

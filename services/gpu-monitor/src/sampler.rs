@@ -23,6 +23,13 @@ pub struct Sample<T> {
     pub taken_at: Instant,
 }
 
+impl<T> Sample<T> {
+    /// Its age in whole milliseconds, as the contract's number.
+    pub fn age_ms(&self, now: Instant) -> f64 {
+        f64::from(u32::try_from(now.duration_since(self.taken_at).as_millis()).unwrap_or(u32::MAX))
+    }
+}
+
 /// A running sampler. Its thread ends when this is dropped, or never if its source hangs.
 #[derive(Debug)]
 pub struct Sampler<T> {

@@ -16,6 +16,8 @@ use chassis::{ApiError, Identity, observe};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, expression};
+
 use crate::error::log_read_failure;
 use crate::relay::RelayStatus;
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
@@ -98,7 +100,8 @@ fn write_error(error: &WriteError) -> ApiError {
     }
 }
 
-fn read_error(error: &ReadError) -> ApiError {
+/// The error of a read, for whoever asked for it.
+pub(crate) fn read_error(error: &ReadError) -> ApiError {
     match error {
         ReadError::Overloaded => {
             ApiError::unavailable("overloaded", "too many reads are waiting; try again", RETRY_AFTER_S)

@@ -3,6 +3,7 @@
 //! A request waits for the store and for nothing else: it does not know whether NATS or any follower is there.
 
 pub mod api;
+mod commands;
 pub mod config;
 pub mod error;
 pub mod fail_point;
@@ -49,8 +50,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
     let routes = api::router(ApiState::new(store.clone(), relay.status(), &instance));
+    let commands = commands::start(&chassis, store.clone(), relay.status(), &instance);
     chassis.serve(routes).await;
 
+    // It holds the store and ends with the stop, in a bounded time.
+    let _ = commands.await;
     relay.finish().await;
     // It holds the store, whose threads end with the last who does.
     watching.abort();

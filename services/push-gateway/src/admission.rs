@@ -1,14 +1,19 @@
-//! How many connections this process takes, in all and of one user; and the options of the sockets it takes.
+//! How many connections this process takes: in all, of one user, from one address, in a second; and the options of the
+//! sockets it takes.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io;
-use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::net::{IpAddr, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockRef, TcpKeepalive};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::budget::{Budget, Level};
 
 /// Kernel buffer for what is on its way to a client; without a bound a stalled socket hides megabytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
@@ -24,6 +29,12 @@ pub enum Refusal {
     Full,
     /// The user has as many as they may.
     TooManyOfUser,
+    /// The address has as many as it may.
+    TooManyOfAddress,
+    /// More come in a second than are taken.
+    TooFast,
+    /// The process is short of memory.
+    ShortOfMemory,
 }
 
 impl Refusal {
@@ -32,17 +43,43 @@ impl Refusal {
         match self {
             Self::Full => "too_many_connections",
             Self::TooManyOfUser => "too_many_connections_of_user",
+            Self::TooManyOfAddress => "too_many_connections_of_address",
+            Self::TooFast => "too_many_connects",
+            Self::ShortOfMemory => "short_of_memory",
         }
     }
+}
+
+/// How many connections are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionLimits {
+    /// In all.
+    pub connections: usize,
+    /// Of one user; `None` where everybody is the same one.
+    pub per_user: Option<usize>,
+    /// From one address; `None` where many share one.
+    pub per_address: Option<usize>,
+    /// In a second; `None`: as many as come.
+    pub per_second: Option<u32>,
 }
 
 /// Counts connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Admission {
+    limits: AdmissionLimits,
+    budget: Budget,
     all: Arc<Semaphore>,
-    per_user_max: Option<usize>,
-    // Connections by user; held for one look-up, never over an await.
-    by_user: Arc<Mutex<HashMap<String, usize>>>,
+    // Held for one look-up, never over an await.
+    counted: Arc<Mutex<Counted>>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    by_user: HashMap<String, usize>,
+    by_address: HashMap<IpAddr, usize>,
+    /// Connections that may be taken now; fills up again with time.
+    tokens: f64,
+    filled_at: Instant,
 }
 
 /// A connection's place; it is free again when this is dropped.
@@ -51,54 +88,100 @@ pub struct Place {
     _all: OwnedSemaphorePermit,
     admission: Admission,
     user: String,
+    address: IpAddr,
 }
 
 impl Place {
     /// Counts the connection as one of `user`, who has proved it only now.
     pub fn rename(&mut self, user: &str) -> Result<(), Refusal> {
-        self.admission.enter(user)?;
+        if self.user == user {
+            return Ok(());
+        }
+        let mut counted = self.admission.counted();
+        enter(&mut counted.by_user, user.to_owned(), self.admission.limits.per_user, Refusal::TooManyOfUser)?;
         let before = std::mem::replace(&mut self.user, user.to_owned());
-        self.admission.leave(&before);
+        leave(&mut counted.by_user, &before);
         Ok(())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.admission.leave(&self.user);
+        let mut counted = self.admission.counted();
+        leave(&mut counted.by_user, &self.user);
+        leave(&mut counted.by_address, &self.address);
     }
 }
 
 impl Admission {
-    /// At most `max` connections, and `per_user_max` of one user.
-    pub fn new(max: usize, per_user_max: Option<usize>) -> Self {
-        Self { all: Arc::new(Semaphore::new(max)), per_user_max, by_user: Arc::default() }
+    /// With these limits, as long as memory lasts.
+    pub fn new(limits: AdmissionLimits, budget: Budget) -> Self {
+        let counted = Counted {
+            by_user: HashMap::new(),
+            by_address: HashMap::new(),
+            tokens: f64::from(limits.per_second.unwrap_or(0)),
+            filled_at: Instant::now(),
+        };
+        let all = Arc::new(Semaphore::new(limits.connections));
+        Self { limits, budget, all, counted: Arc::new(Mutex::new(counted)) }
     }
 
-    /// Takes a place for a connection of `user`.
-    pub fn admit(&self, user: &str) -> Result<Place, Refusal> {
-        let all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Refusal::Full)?;
-        self.enter(user)?;
-        Ok(Place { _all: all, admission: self.clone(), user: user.to_owned() })
-    }
-
-    fn enter(&self, user: &str) -> Result<(), Refusal> {
-        let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = by_user.get(user).copied().unwrap_or_default();
-        if self.per_user_max.is_some_and(|max| count >= max) {
-            return Err(Refusal::TooManyOfUser);
+    /// Takes a place for a connection of `user` from `address`.
+    pub fn admit(&self, user: &str, address: IpAddr) -> Result<Place, Refusal> {
+        if self.budget.level() >= Level::Refuse {
+            return Err(Refusal::ShortOfMemory);
         }
-        by_user.insert(user.to_owned(), count + 1);
-        Ok(())
+        let all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Refusal::Full)?;
+        let mut counted = self.counted();
+        if let Some(per_second) = self.limits.per_second {
+            counted.fill(f64::from(per_second), Instant::now());
+            if counted.tokens < 1.0 {
+                return Err(Refusal::TooFast);
+            }
+        }
+        enter(&mut counted.by_user, user.to_owned(), self.limits.per_user, Refusal::TooManyOfUser)?;
+        let limit = self.limits.per_address;
+        if let Err(refusal) = enter(&mut counted.by_address, address, limit, Refusal::TooManyOfAddress) {
+            leave(&mut counted.by_user, user);
+            return Err(refusal);
+        }
+        counted.tokens -= 1.0;
+        Ok(Place { _all: all, admission: self.clone(), user: user.to_owned(), address })
     }
 
-    fn leave(&self, user: &str) {
-        let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_user.get_mut(user) {
-            *count -= 1;
-            if *count == 0 {
-                by_user.remove(user);
-            }
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    /// A second's worth of connections may come at once.
+    fn fill(&mut self, per_second: f64, now: Instant) {
+        let since = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.tokens = (self.tokens + since * per_second).min(per_second);
+        self.filled_at = now;
+    }
+}
+
+fn enter<K: Hash + Eq>(
+    counts: &mut HashMap<K, usize>,
+    key: K,
+    max: Option<usize>,
+    refusal: Refusal,
+) -> Result<(), Refusal> {
+    let count = counts.entry(key).or_default();
+    if max.is_some_and(|max| *count >= max) {
+        return Err(refusal);
+    }
+    *count += 1;
+    Ok(())
+}
+
+fn leave<K: Hash + Eq + Borrow<Q>, Q: Hash + Eq + ?Sized>(counts: &mut HashMap<K, usize>, key: &Q) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -119,7 +202,12 @@ pub fn connections_allowed(wanted: usize) -> usize {
 }
 
 /// Bounds what the kernel holds for a client, and finds out about clients that are gone without a word.
+///
+/// An end of a pair (TLS, HTTP/2) is left alone: the chassis has bounded it, and the client's own socket behind it.
 pub fn configure(socket: &TcpStream) -> io::Result<()> {
+    if SockRef::from(socket).domain()? == Domain::UNIX {
+        return Ok(());
+    }
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
@@ -131,20 +219,56 @@ pub fn configure(socket: &TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const NONE: AdmissionLimits =
+        AdmissionLimits { connections: 100, per_user: None, per_address: None, per_second: None };
+
+    fn refused(admission: &Admission, user: &str) -> Refusal {
+        admission.admit(user, HERE).unwrap_err()
+    }
 
     #[test]
     fn places_are_free_again_when_their_connections_end() {
-        let admission = Admission::new(3, Some(2));
-        let places: Vec<_> = (0..2).map(|_| admission.admit("ada").unwrap()).collect();
-        assert_eq!(admission.admit("ada").unwrap_err(), Refusal::TooManyOfUser);
-        let bob = admission.admit("bob").unwrap();
-        assert_eq!(admission.admit("cleo").unwrap_err(), Refusal::Full);
+        let limits = AdmissionLimits { connections: 3, per_user: Some(2), ..NONE };
+        let admission = Admission::new(limits, Budget::default());
+        let places: Vec<_> = (0..2).map(|_| admission.admit("ada", HERE).unwrap()).collect();
+        assert_eq!(refused(&admission, "ada"), Refusal::TooManyOfUser);
+        let bob = admission.admit("bob", HERE).unwrap();
+        assert_eq!(refused(&admission, "cleo"), Refusal::Full);
         drop((places, bob));
-        assert!(admission.by_user.lock().unwrap().is_empty());
-        let mut place = admission.admit("unauthenticated").unwrap();
+        assert!(admission.counted().by_user.is_empty() && admission.counted().by_address.is_empty());
+        let mut place = admission.admit("unauthenticated", HERE).unwrap();
         place.rename("bob").unwrap();
-        let _second = admission.admit("bob").unwrap();
-        assert_eq!(admission.admit("bob").unwrap_err(), Refusal::TooManyOfUser);
+        let _second = admission.admit("bob", HERE).unwrap();
+        assert_eq!(refused(&admission, "bob"), Refusal::TooManyOfUser);
+    }
+
+    #[test]
+    fn an_address_has_a_limit_of_its_own_and_a_refusal_leaves_no_trace() {
+        let limits = AdmissionLimits { per_address: Some(1), ..NONE };
+        let admission = Admission::new(limits, Budget::default());
+        let _place = admission.admit("ada", HERE).unwrap();
+        assert_eq!(refused(&admission, "bob"), Refusal::TooManyOfAddress);
+        assert!(!admission.counted().by_user.contains_key("bob"));
+        admission.admit("bob", IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))).unwrap();
+    }
+
+    #[test]
+    fn more_than_a_second_s_worth_at_once_is_refused_until_time_has_passed() {
+        let limits = AdmissionLimits { per_second: Some(2), ..NONE };
+        let admission = Admission::new(limits, Budget::default());
+        let _places = [admission.admit("ada", HERE).unwrap(), admission.admit("ada", HERE).unwrap()];
+        // However slow this test is, the third is a matter of whole tokens.
+        admission.counted().tokens = 0.0;
+        admission.counted().filled_at = Instant::now() + Duration::from_secs(60);
+        assert_eq!(refused(&admission, "ada"), Refusal::TooFast);
+        let now = Instant::now();
+        admission.counted().filled_at = now;
+        admission.counted().fill(2.0, now + Duration::from_millis(500));
+        assert!((admission.counted().tokens - 1.0).abs() < 1e-9);
     }
 }

@@ -36,6 +36,22 @@ pub struct Config {
     #[arg(long, env = "BYWASH_CHECKPOINT_INTERVAL_S", value_name = "SECONDS", default_value_t = 15)]
     pub checkpoint_interval_s: u64,
 
+    /// A state topic is told at most once in this time, with its newest value; 0 tells every value
+    #[arg(long, env = "BYWASH_STATE_INTERVAL_MS", value_name = "MILLISECONDS", default_value_t = 100)]
+    pub state_interval_ms: u64,
+
+    /// Memory that the process may use, sockets' buffers included; default: the limit of its control group
+    #[arg(long, env = "BYWASH_MEMORY_BUDGET_BYTES", value_name = "BYTES")]
+    pub memory_budget_bytes: Option<u64>,
+
+    /// Connections taken in a second; more are told to come again. 0: as many as come
+    #[arg(long, env = "BYWASH_MAX_CONNECTS_PER_SECOND", value_name = "COUNT", default_value_t = 5_000)]
+    pub max_connects_per_second: u32,
+
+    /// Connections from one address; 0 where many clients share one, as behind an ingress
+    #[arg(long, env = "BYWASH_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = 0)]
+    pub max_connections_per_address: usize,
+
     /// Connections held at once; lowered to what the limit of open files allows
     #[arg(long, env = "BYWASH_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 100_000)]
     pub max_connections: usize,
@@ -43,6 +59,15 @@ pub struct Config {
     /// Connections of one user; where no keys are asked for everybody is one user, and this does not apply
     #[arg(long, env = "BYWASH_MAX_CONNECTIONS_PER_USER", value_name = "COUNT", default_value_t = 1_000)]
     pub max_connections_per_user: usize,
+
+    /// Secret, the same for all pods, that signs tickets of clients which cannot send headers; default: one of this
+    /// process alone, so that a ticket is good for this pod and until its end
+    #[arg(long, env = "BYWASH_TICKET_KEY", value_name = "SECRET", hide_env_values = true)]
+    pub ticket_key: Option<chassis::auth::Secret>,
+
+    /// How long a ticket is good; never longer than the token that it was given for
+    #[arg(long, env = "BYWASH_TICKET_LIFETIME_S", value_name = "SECONDS", default_value_t = 3_600)]
+    pub ticket_lifetime_s: u64,
 
     /// Folder with the built console
     #[arg(

@@ -8,6 +8,7 @@
 mod candidate;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use candidate::{Candidate, Cursor, candidate, start};
@@ -131,6 +132,14 @@ impl Cursors {
         self.subscriptions.iter().position(|one| hub.channel(one.channel).pattern() == topic)
     }
 
+    /// Where the subscription to `topic` stands.
+    pub fn place(&self, topic: &TopicPattern, hub: &Hub) -> Option<Position> {
+        let Cursor { seq, time, wanted, snapshot_to, .. } = self.subscriptions[self.find(topic, hub)?].cursor;
+        let head = hub.head(topic.stream());
+        let place = if snapshot_to.is_some() { head } else { Position { epoch: head.epoch, seq, time } };
+        Some(wanted.unwrap_or(place))
+    }
+
     /// Topics followed, as subscribed.
     pub fn topics<'a>(&'a self, hub: &'a Hub) -> impl Iterator<Item = &'a TopicPattern> {
         self.subscriptions.iter().map(|one| hub.channel(one.channel).pattern())
@@ -175,6 +184,15 @@ impl Cursors {
                 of_stream.max().unwrap_or(0)
             })
             .sum()
+    }
+
+    /// Age of the oldest event that is held here and was not sent: how far the session is behind in time.
+    pub fn lag_seconds(&self, hub: &Hub, now: Instant) -> f64 {
+        let oldest = self.subscriptions.iter().filter_map(|one| {
+            let next = hub.channel(one.channel).next_after(one.cursor.seq)?;
+            Some(now.saturating_duration_since(next.received_at).as_secs_f64())
+        });
+        oldest.fold(0.0, f64::max)
     }
 
     fn is_pending(&self, subscription: &Subscription, hub: &Hub) -> bool {
@@ -229,10 +247,10 @@ impl Cursors {
     }
 
     /// The next frame, with the cursors moved past it.
-    pub fn next(&mut self, hub: &Hub, blocks: &BlockCache, codec: &dyn Codec) -> Next {
+    pub fn next(&mut self, hub: &Hub, blocks: &BlockCache, codec: &mut dyn Codec) -> Next {
         // Within a stream the lowest sequence comes first, and nothing passes a part that must be read back; between
         // streams the pod's order decides.
-        let mut of_stream: [Option<Arc<Event>>; Stream::ALL.len()] = Default::default();
+        let mut of_stream: [Option<(Arc<Event>, usize)>; Stream::ALL.len()] = Default::default();
         let mut waits: [Option<BlockKey>; Stream::ALL.len()] = Default::default();
         let mut caught_up = true;
         for index in 0..self.subscriptions.len() {
@@ -266,23 +284,27 @@ impl Cursors {
                     Candidate::Ring(event) => event,
                 };
             let best = &mut of_stream[event.stream as usize];
-            if best.as_ref().is_none_or(|best| event.seq < best.seq) {
-                *best = Some(event);
+            if best.as_ref().is_none_or(|(best, _)| event.seq < best.seq) {
+                *best = Some((event, index));
             }
         }
         // Events read back have order 0 and so come before those of other streams.
         let free = of_stream.into_iter().zip(&waits).filter(|(_, wait)| wait.is_none());
-        let Some(event) = free.filter_map(|(event, _)| event).min_by_key(|event| event.order) else {
+        let next = free.filter_map(|(event, _)| event).min_by_key(|(event, _)| event.order);
+        let Some((event, index)) = next else {
             return waits.into_iter().flatten().next().map_or(Next::Nothing, Next::Wait);
         };
         self.advance(&event, hub);
         let in_order = caught_up && event.order > self.order;
         // An event that was read back stood somewhere up to the head.
         self.order = self.order.max(if event.order == 0 { hub.head_order() } else { event.order });
-        let bytes = if in_order {
-            event.form(codec.form(), || codec.event(&event, Some(&event.positions)))
+        let form = codec.form();
+        let followed = hub.channel(self.subscriptions[index].channel).pattern();
+        let bytes = if in_order || !form.carries_token {
+            let named = (form.names_pattern && followed.has_wildcard()).then_some(followed);
+            event.form(form, named, || codec.event(&event, followed, Some(&event.positions)))
         } else {
-            codec.event(&event, self.token(hub).as_ref())
+            codec.event(&event, followed, self.token(hub).as_ref())
         };
         Next::Event(event, bytes)
     }
@@ -307,7 +329,7 @@ impl Cursors {
         to: Option<u64>,
         reason: GapReason,
         hub: &Hub,
-        codec: &dyn Codec,
+        codec: &mut dyn Codec,
     ) -> Option<Next> {
         let subscription = &mut self.subscriptions[index];
         subscription.cursor.gap = None;
@@ -321,7 +343,7 @@ impl Cursors {
         codec.notice(&notice, self.token(hub).as_ref()).map(|bytes| Next::Gap(reason, bytes))
     }
 
-    fn snapshot_end(&mut self, index: usize, hub: &Hub, codec: &dyn Codec) -> Option<Bytes> {
+    fn snapshot_end(&mut self, index: usize, hub: &Hub, codec: &mut dyn Codec) -> Option<Bytes> {
         let subscription = &mut self.subscriptions[index];
         let to = subscription.cursor.snapshot_to.take().unwrap_or_default();
         subscription.cursor.seq = subscription.cursor.seq.max(to);

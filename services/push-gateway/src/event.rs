@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chassis::TraceParent;
-use proto_schemas::Stream;
+use proto_schemas::{Stream, TopicPattern};
 
 use crate::codec::Form;
 use crate::position::{Positions, TimeBits};
@@ -42,7 +42,7 @@ pub struct Event {
     /// When the pod got it.
     pub received_at: Instant,
     superseded: AtomicBool,
-    forms: [OnceLock<Bytes>; Form::COUNT],
+    forms: Forms,
 }
 
 /// What an event is made from.
@@ -86,7 +86,7 @@ impl Event {
             positions,
             received_at: Instant::now(),
             superseded: AtomicBool::new(false),
-            forms: [const { OnceLock::new() }; Form::COUNT],
+            forms: Forms::default(),
         }
     }
 
@@ -95,9 +95,14 @@ impl Event {
         self.payload.len() * 2 + self.topic.len() + OVERHEAD_BYTES
     }
 
-    /// The wire form with the pod's token, made by `encode` the first time.
-    pub fn form(&self, form: Form, encode: impl FnOnce() -> Bytes) -> Bytes {
-        self.forms[form as usize].get_or_init(encode).clone()
+    /// The wire form with the pod's token, made by `encode` the first time; `pattern` where the form names it.
+    pub fn form(
+        &self,
+        form: &'static Form,
+        pattern: Option<&TopicPattern>,
+        encode: impl FnOnce() -> Bytes,
+    ) -> Bytes {
+        self.forms.get(form, pattern.map(TopicPattern::as_str), encode)
     }
 
     /// A newer value of the same state key is in the pod.
@@ -108,5 +113,40 @@ impl Event {
     /// Whether a newer value of the same state key is in the pod; only ever true for state.
     pub fn is_superseded(&self) -> bool {
         self.superseded.load(Ordering::Relaxed)
+    }
+}
+
+/// Wire forms kept with an event; one more is made for each session anew. Clients of one pod speak few protocols, but
+/// may follow any number of patterns.
+const FORMS_MAX: usize = 8;
+
+/// The wire forms made so far, in the order of their making: most events have one or two.
+#[derive(Debug, Default)]
+struct Forms(OnceLock<Box<Made>>);
+
+#[derive(Debug)]
+struct Made {
+    form: &'static Form,
+    pattern: Option<Box<str>>,
+    bytes: Bytes,
+    next: Forms,
+}
+
+impl Forms {
+    fn get(&self, form: &'static Form, pattern: Option<&str>, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let mut place = self;
+        let mut encode = Some(encode);
+        for _ in 0..FORMS_MAX {
+            let made = place.0.get_or_init(|| {
+                // Only the last place is empty, and it is found once.
+                let bytes = encode.take().map(|encode| encode()).unwrap_or_default();
+                Box::new(Made { form, pattern: pattern.map(Into::into), bytes, next: Self::default() })
+            });
+            if made.form.name == form.name && made.pattern.as_deref() == pattern {
+                return made.bytes.clone();
+            }
+            place = &made.next;
+        }
+        encode.take().map(|encode| encode()).unwrap_or_default()
     }
 }

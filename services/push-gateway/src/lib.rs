@@ -2,20 +2,26 @@
 //! else: no business state, no database; any client may be served by any pod.
 //!
 //! `upstream` brings events in one order, `worker` threads own connections, `hub` and `cursor` decide what goes to
-//! whom, `codec` says it in a protocol's words.
+//! whom, `codec` and `protocols` say it in a protocol's words, `commands` asks services.
 
 mod admission;
 mod api;
+mod budget;
 mod codec;
+mod commands;
 mod config;
 mod cursor;
 mod event;
+mod fleet;
 mod hub;
 mod metrics;
 mod position;
 mod profile;
+mod protocols;
+mod publish;
 mod report;
 mod session;
+mod tickets;
 mod upstream;
 mod worker;
 
@@ -24,15 +30,20 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chassis::{Chassis, Health, Nats, Shutdown, StartError};
+use chassis::auth::Secret;
+use chassis::{Auth, Chassis, Shutdown, StartError};
 use proto_schemas::Stream;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 pub use config::Config;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, AdmissionLimits};
 use crate::api::{Api, Console, ServiceUrls};
+use crate::budget::Budget;
+use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
+use crate::tickets::Tickets;
 use crate::upstream::{history, ingest, sequencer};
 use crate::worker::{Command, Limits, WorkerHandle};
 
@@ -41,10 +52,15 @@ const DEFAULT_PORT: u16 = 8000;
 /// The stream without which a pod is not ready; the others may come later.
 const NEEDED_STREAM: Stream = Stream::State;
 
+/// Part of the drain's time within which all clients are sent away; the rest is for the slow ones.
+const DRAIN_WAVES_SHARE: f64 = 0.6;
+
 /// Runs the gateway until the stop.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let chassis = Chassis::start("push-gateway", &config.common, DEFAULT_PORT, shutdown.clone()).await?;
     let metrics = GatewayMetrics::new(&chassis.metrics);
+    let lifetime = Duration::from_secs(config.ticket_lifetime_s);
+    let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;
     let connections_max = admission::connections_allowed(config.max_connections);
     let limits = Limits {
         ring_size_bytes: config.ring_bytes,
@@ -55,19 +71,42 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let count =
         config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let (history_requests, history_queue) = mpsc::channel(history::QUEUE_REQUESTS_MAX);
-    let (workers, threads) = start_workers(count, limits, &history_requests, &metrics)?;
-    follow_upstream(&chassis.nats, &workers, &metrics, &chassis.health, &shutdown);
+    let (questions, question_queue) = mpsc::channel(commands::QUEUE_QUESTIONS_MAX);
+    let (workers, threads) =
+        start_workers(count, limits, &history_requests, &questions, &chassis.auth, &metrics)?;
+    let budget = Budget::default();
+    tokio::spawn(budget.clone().follow(
+        config.memory_budget_bytes,
+        workers.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+    ));
+    let state_interval = Duration::from_millis(config.state_interval_ms);
+    follow_upstream(&chassis, &workers, &metrics, state_interval, &budget);
     tokio::spawn(history::run(chassis.nats.clone(), history_queue, workers.clone()));
+    let fleet = Fleet::new(chassis.nats.clone(), workers.clone());
+    tokio::spawn(fleet.clone().serve(shutdown.clone()));
+    tokio::spawn(commands::run(fleet.clone(), chassis.nats.clone(), question_queue, workers.clone()));
+    tokio::spawn(close_revoked(chassis.auth.clone(), workers.clone()));
     report::spawn(config.common.instance(), chassis.nats.clone(), metrics.clone(), shutdown.clone());
 
     let profile = config.profile.resolve();
     tracing::info!(profile = ?profile.profile, sse = profile.sse, websocket = profile.websocket,
         control_http = profile.control_http, workers = count, connections_max, "switches");
-    let per_user_max = (!chassis.auth.is_open()).then_some(config.max_connections_per_user);
+    let admission_limits = AdmissionLimits {
+        connections: connections_max,
+        per_user: (!chassis.auth.is_open()).then_some(config.max_connections_per_user),
+        per_address: Some(config.max_connections_per_address).filter(|max| *max > 0),
+        per_second: Some(config.max_connects_per_second).filter(|max| *max > 0),
+    };
     let routes = api::router(Api {
         auth: chassis.auth.clone(),
-        admission: Admission::new(connections_max, per_user_max),
+        nats: chassis.nats.clone(),
+        fleet,
+        tickets: Arc::new(tickets),
+        admission: Admission::new(admission_limits, budget),
         workers: workers.clone().into(),
+        limits,
         profile,
         services: Arc::new(ServiceUrls {
             knowledge_base: config.kb_url,
@@ -92,9 +131,14 @@ fn start_workers(
     count: usize,
     limits: Limits,
     history: &mpsc::Sender<history::Request>,
+    questions: &mpsc::Sender<commands::Question>,
+    auth: &Auth,
     metrics: &GatewayMetrics,
 ) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<()>>), StartError> {
-    let start = |index| worker::spawn(index, limits, history.clone(), metrics.clone());
+    let start = |index| {
+        let revocations = auth.revocations().clone();
+        worker::spawn(index, limits, history.clone(), questions.clone(), revocations, metrics.clone())
+    };
     let started: Result<Vec<_>, _> = (0..count).map(start).collect();
     let started =
         started.map_err(|source| StartError::Io { what: "a worker cannot start".to_owned(), source })?;
@@ -103,12 +147,13 @@ fn start_workers(
 
 /// One consumer per stream, one sequencer, and the word of NATS coming and going.
 fn follow_upstream(
-    nats: &Nats,
+    chassis: &Chassis,
     workers: &[WorkerHandle],
     metrics: &GatewayMetrics,
-    health: &Health,
-    shutdown: &Shutdown,
+    state_interval: Duration,
+    budget: &Budget,
 ) {
+    let Chassis { nats, health, shutdown, .. } = chassis;
     let (sequencer, input) = mpsc::channel(sequencer::QUEUE_EVENTS_MAX);
     for stream in Stream::ALL {
         let sequencer = sequencer.clone();
@@ -125,17 +170,35 @@ fn follow_upstream(
     });
     health.require("upstream", false);
     let health = health.clone();
-    tokio::spawn(sequencer::run(input, workers.to_vec(), move |stream| {
+    let on_following = move |stream| {
         if stream == NEEDED_STREAM {
             health.require("upstream", true);
         }
-    }));
+    };
+    let (workers, budget, metrics) = (workers.to_vec(), budget.clone(), metrics.clone());
+    tokio::spawn(sequencer::run(input, workers, state_interval, budget, metrics, on_following));
+}
+
+/// Ends the connections of tokens and keys that are revoked.
+async fn close_revoked(auth: Auth, workers: Vec<WorkerHandle>) {
+    let mut changes = auth.revocations().changes();
+    loop {
+        let revoked = match changes.recv().await {
+            Ok(id) => Some(id),
+            // Too many at once to name each.
+            Err(RecvError::Lagged(_)) => None,
+            Err(RecvError::Closed) => return,
+        };
+        for worker in &workers {
+            worker.send(Command::Revoked(revoked.clone())).await;
+        }
+    }
 }
 
 /// Tells every client to come back elsewhere, and ends within the limit.
 async fn drain(workers: &[WorkerHandle], threads: Vec<JoinHandle<()>>, limit: Duration) {
     for worker in workers {
-        worker.send(Command::Drain).await;
+        worker.send(Command::Drain(limit.mul_f64(DRAIN_WAVES_SHARE))).await;
     }
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline && threads.iter().any(|thread| !thread.is_finished()) {

@@ -11,7 +11,6 @@ use crate::metrics::GatewayMetrics;
 
 /// How often the figures are looked at; they are told when they changed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const PROTOCOLS: [&str; 2] = ["sse", "ws"];
 
 /// Starts to tell until the stop.
 pub fn spawn(pod: String, nats: Nats, metrics: GatewayMetrics, shutdown: Shutdown) {
@@ -34,16 +33,11 @@ fn is_same(before: &GatewayState, now: &GatewayState) -> bool {
 /// The figures now.
 #[allow(clippy::cast_precision_loss, reason = "counts of this process are exact in a double")]
 fn look(pod: &str, metrics: &GatewayMetrics) -> GatewayState {
-    let connections: i64 =
-        PROTOCOLS.iter().map(|name| metrics.connections.with_label_values(&[name]).get()).sum();
     GatewayState {
         pod: pod.to_owned(),
-        connections: connections as f64,
+        connections: metrics.open_connections() as f64,
         // Deliveries of this very state would change it each time; whole hundreds say enough.
-        delivered: PROTOCOLS
-            .iter()
-            .map(|name| metrics.delivered.with_label_values(&[name]).get() / 100 * 100)
-            .sum::<u64>() as f64,
+        delivered: (metrics.delivered_events() / 100 * 100) as f64,
         behind: metrics.behind.get() as f64,
         time: time::now(),
     }

@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chassis::Identity;
 use mio::net::TcpStream;
 use proto_schemas::Stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admission::{Place, Refusal};
 use crate::codec::{Action, CloseReason, Codec};
+use crate::commands::Command;
 use crate::cursor::Cursors;
 use crate::upstream::block::BlockKey;
+use crate::worker::TallyId;
 
 /// Answers and notices that may wait for a socket; beyond it the session is not read from until they are gone.
 const CONTROL_BYTES_MAX: usize = 64 * 1024;
@@ -25,8 +28,6 @@ pub struct NewSession {
     pub socket: std::net::TcpStream,
     /// The other end.
     pub peer: SocketAddr,
-    /// Who the client is.
-    pub user: String,
     /// Its protocol.
     pub codec: Box<dyn Codec>,
     /// The answer to the request's head.
@@ -66,19 +67,31 @@ pub struct Session {
     pub opened_at: Instant,
     pub written_at: Option<Instant>,
     pub delivered: u64,
+    /// Where its worker counts for its protocol.
+    pub tally: TallyId,
+    /// Since when it is on the ready list.
+    pub queued_at: Instant,
+    /// Who the client is, once it has proved it.
+    pub identity: Option<Identity>,
+    /// Questions without an answer yet.
+    pub asked: usize,
+    /// Questions to be asked once everything before them is out.
+    pub when_drained: VecDeque<(u64, Command)>,
     peer: SocketAddr,
-    user: String,
     id: u64,
     place: Place,
 }
 
 /// What `/debug/clients` tells of a session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ClientInfo {
     /// Unique in this pod.
     pub id: String,
     /// Name of the protocol.
-    pub protocol: &'static str,
+    pub protocol: String,
+    /// The name that the client gave itself, where its protocol has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Address of the other end.
     pub peer: String,
     /// Who it is.
@@ -89,10 +102,12 @@ pub struct ClientInfo {
     pub connected_s: f64,
     /// Sequences between its cursors and the newest events.
     pub lag_events: u64,
+    /// Age of the oldest event held here that it has not been sent, seconds.
+    pub lag_s: f64,
     /// Bytes of frames that are made and not yet in the kernel.
     pub queued_bytes: usize,
     /// `idle`, `ready`, `blocked` (the socket takes nothing) or `reading_back`.
-    pub state: &'static str,
+    pub state: String,
     /// For how long the socket has taken nothing, seconds.
     pub blocked_s: Option<f64>,
     /// Events sent.
@@ -104,7 +119,7 @@ pub struct ClientInfo {
 impl Session {
     /// Takes a connection over; `head` is the first thing to be sent.
     pub fn new(new: NewSession, generation: u64) -> (Self, Vec<Action>, Bytes) {
-        let NewSession { socket, peer, user, codec, head, actions, leftover, place } = new;
+        let NewSession { socket, peer, codec, head, actions, leftover, place } = new;
         let session = Self {
             socket: TcpStream::from_std(socket),
             codec,
@@ -122,8 +137,12 @@ impl Session {
             opened_at: Instant::now(),
             written_at: None,
             delivered: 0,
+            tally: 0,
+            queued_at: Instant::now(),
+            identity: None,
+            asked: 0,
+            when_drained: VecDeque::new(),
             peer,
-            user,
             id: fastrand::u64(..),
             place,
         };
@@ -164,31 +183,39 @@ impl Session {
         self.blocked_since.is_some() || self.waiting.is_some_and(|key| key.stream == stream)
     }
 
-    /// Counts its connection as one of `user` from now on.
-    pub fn set_user(&mut self, user: String) -> Result<(), Refusal> {
-        self.place.rename(&user)?;
-        self.user = user;
+    /// The connection is that of `identity` from now on, and counts as its.
+    pub fn set_identity(&mut self, identity: Identity) -> Result<(), Refusal> {
+        self.place.rename(&identity.id)?;
+        self.identity = Some(identity);
         Ok(())
     }
 
+    /// Its id, as clients and operators know it.
+    pub fn id(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
     /// What an operator may see of it.
-    pub fn describe(&self, lag_events: u64, topics: Vec<String>, now: Instant) -> ClientInfo {
+    pub fn describe(&self, lag_events: u64, lag_s: f64, topics: Vec<String>, now: Instant) -> ClientInfo {
         let since = |at: Instant| now.saturating_duration_since(at).as_secs_f64();
         ClientInfo {
-            id: format!("{:016x}", self.id),
-            protocol: self.codec.protocol(),
+            id: self.id(),
+            protocol: self.codec.protocol().to_owned(),
+            client_id: self.codec.client_id().map(str::to_owned),
             peer: self.peer.to_string(),
-            user: self.user.clone(),
+            user: self.identity.as_ref().map_or("unauthenticated", |identity| &identity.id).to_owned(),
             topics,
             connected_s: since(self.opened_at),
             lag_events,
+            lag_s,
             queued_bytes: self.control_bytes + self.partial.as_ref().map_or(0, Bytes::len),
             state: match self {
                 Self { blocked_since: Some(_), .. } => "blocked",
                 Self { waiting: Some(_), .. } => "reading_back",
                 Self { is_queued: true, .. } => "ready",
                 _ => "idle",
-            },
+            }
+            .to_owned(),
             blocked_s: self.blocked_since.map(since),
             delivered: self.delivered,
             last_write_s: self.written_at.map(since),

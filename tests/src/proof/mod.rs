@@ -7,7 +7,7 @@ mod control;
 mod control_process;
 mod lag;
 pub mod load;
-mod machine;
+pub(crate) mod machine;
 pub mod phases;
 mod plan;
 mod report;

@@ -6,12 +6,18 @@
 )]
 
 mod admission;
+mod authentication;
 mod bad_input;
 mod browser;
+mod commands;
 mod governor;
 mod lifecycle;
+mod logs;
+mod published_sse;
+mod published_websockets;
 mod recovery;
 mod slow_client;
 mod streams;
+mod themis;
 mod trace;
 mod websocket;

@@ -32,6 +32,21 @@ pub fn npm_package(package: &str, version: &str, sha256: &str, folder: &Path) ->
     Ok(path)
 }
 
+/// Installs what a lock file names below `folder`; npm checks the digests in it, and no package's script runs.
+///
+/// `from` is the folder of the lock file, which must have this digest.
+pub fn locked_npm_packages(from: &Path, sha256: &str, folder: &Path) -> Result<()> {
+    for name in ["package.json", "package-lock.json", ".npmrc"] {
+        let path = from.join(name);
+        fs::copy(&path, folder.join(name)).with_context(|| format!("could not copy {}", path.display()))?;
+    }
+    verify(&folder.join("package-lock.json"), sha256)?;
+    let mut npm = command("npm", folder);
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
+    capture("npm ci", &mut npm).with_context(|| offline_hint("npm", "the packages of the lock file"))?;
+    Ok(())
+}
+
 /// Makes a Python environment at `target` with exactly these packages. pip checks the digests.
 ///
 /// It is built where it stays, since its scripts hold its path; the caller's stamp says when it is complete. It is made

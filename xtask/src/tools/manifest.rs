@@ -57,6 +57,13 @@ pub enum Source {
         /// SHA-256 of the archive, hexadecimal.
         sha256: String,
     },
+    /// The npm packages that a lock file of this project names.
+    Lockfile {
+        /// Folder of `package.json` and `package-lock.json`, from the project's root.
+        from: String,
+        /// SHA-256 of the lock file, hexadecimal: another lock file is another installation.
+        sha256: String,
+    },
     /// A Python environment of its own.
     Venv {
         /// Everything in it, dependencies included.
@@ -133,7 +140,9 @@ mod tests {
         let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         for tool in Manifest::pinned().expect("tools.json is valid").tools {
             match &tool.source {
-                Source::Wheel { sha256, .. } | Source::Npm { sha256, .. } => {
+                Source::Wheel { sha256, .. }
+                | Source::Npm { sha256, .. }
+                | Source::Lockfile { sha256, .. } => {
                     assert!(is_digest(sha256), "{}", tool.name);
                 }
                 Source::Venv { packages } => {
@@ -144,6 +153,17 @@ mod tests {
                 }
                 // Cargo checks the digests of the lock file inside the package.
                 Source::Cargo { .. } => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_lock_file_has_the_pinned_digest() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for tool in Manifest::pinned().expect("tools.json is valid").tools {
+            if let Source::Lockfile { from, sha256 } = &tool.source {
+                let lock = std::fs::read(root.join(from).join("package-lock.json")).expect("it is committed");
+                assert_eq!(*sha256, super::super::sha256(&lock), "{}", tool.name);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! last, says which pinned entry an installation belongs to, so an interrupted one is done anew.
 
 mod fetch;
+mod machine_packages;
 mod manifest;
 mod unpack;
 
@@ -22,12 +23,22 @@ use crate::project::Project;
 /// What `run` needs.
 pub const RUN: &[&str] = &["nats-server", "wordnet"];
 /// What `test` needs; `wordnet` for the test of its own facts.
-pub const TEST: &[&str] =
-    &["nats-server", "wordnet", "helm", "hadolint", "playwright-core", "python", "cargo-nextest"];
+pub const TEST: &[&str] = &[
+    "nats-server",
+    "wordnet",
+    "helm",
+    "hadolint",
+    "playwright-core",
+    "published-clients",
+    "python",
+    "cargo-nextest",
+];
 /// What `lint` needs.
 pub const LINT: &[&str] = &["buf", "helm"];
 /// What `proof` needs.
 pub const PROOF: &[&str] = &["nats-server"];
+/// What `bench` needs; node `ws` is one of the published clients.
+pub const BENCH: &[&str] = &["nats-server", "published-clients"];
 /// What `render` needs.
 pub const RENDER: &[&str] = &["helm"];
 
@@ -42,11 +53,23 @@ pub fn install(project: &Project, names: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The `tools --bench` task: installs what the bench needs, system packages included.
+pub fn install_for_bench(project: &Project) -> Result<()> {
+    machine_packages::install_nchan()?;
+    install(project, &BENCH.iter().map(ToString::to_string).collect::<Vec<_>>())
+}
+
+/// What the bench needs, or a word about what is missing and how to get it.
+pub fn ensure_for_bench(project: &Project) -> Result<()> {
+    machine_packages::require_nchan()?;
+    ensure(project, BENCH)
+}
+
 /// Installs those of the named tools (all, if none is named) that are missing or of another version.
 pub fn ensure(project: &Project, names: &[&str]) -> Result<()> {
     let manifest = Manifest::pinned()?;
     let tools = manifest.select(names)?;
-    let place = Place { folder: project.tools() };
+    let place = Place { folder: project.tools(), root: project.root().to_owned() };
     if tools.iter().all(|tool| place.has(tool)) {
         return Ok(());
     }
@@ -80,9 +103,10 @@ pub fn sha256(bytes: &[u8]) -> String {
     digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The folder `.tools`.
+/// The folder `.tools`, and the project's root.
 struct Place {
     folder: PathBuf,
+    root: PathBuf,
 }
 
 impl Place {
@@ -108,6 +132,14 @@ impl Place {
                 unpack::tar(&archive, &workshop)?;
                 for folder in self.results(tool) {
                     replace(&workshop.join("package"), &folder, &workshop)?;
+                }
+            }
+            Source::Lockfile { from, sha256 } => {
+                let fresh = workshop.join("packages");
+                fs::create_dir_all(&fresh)?;
+                fetch::locked_npm_packages(&self.root.join(from), sha256, &fresh)?;
+                for folder in self.results(tool) {
+                    replace(&fresh, &folder, &workshop)?;
                 }
             }
             Source::Venv { packages } => {
@@ -181,7 +213,7 @@ mod tests {
     #[test]
     fn every_task_names_tools_that_exist() {
         let manifest = Manifest::pinned().expect("tools.json is valid");
-        for names in [RUN, TEST, LINT, PROOF, RENDER] {
+        for names in [RUN, TEST, LINT, PROOF, BENCH, RENDER] {
             assert_eq!(manifest.select(names).expect("known names").len(), names.len());
         }
     }

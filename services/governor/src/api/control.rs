@@ -5,20 +5,19 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chassis::extract::Json;
-use chassis::{ApiError, CanControl, observe};
-use proto_schemas::v1::Decision;
-use serde::{Deserialize, Serialize};
+use chassis::{ApiError, CanControl, Identity, TraceParent, observe};
+use proto_schemas::v1::{GovernorControlRequest, GovernorControlResult};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::Api;
-use super::shown::StatusShown;
 use crate::decide::{Command, Mode, Refusal};
 use crate::engines::EngineName;
 use crate::governor::{Denied, Request};
 
-/// `POST /api/governor/control`.
+/// `POST /api/governor/control`: the contract's request, of which HTTP insists on the action.
 #[derive(Debug, Deserialize)]
 pub(super) struct ControlBody {
     action: String,
@@ -26,31 +25,24 @@ pub(super) struct ControlBody {
     engine: Option<String>,
 }
 
-/// What a command did. No decisions: nothing had to change.
-#[derive(Debug, Serialize)]
-pub(super) struct Followed {
-    changed: bool,
-    decisions: Vec<Decision>,
-    status: StatusShown,
-}
-
-type Answer = Result<Json<Followed>, ApiError>;
+type Answer = Result<Json<GovernorControlResult>, ApiError>;
 
 pub(super) async fn control(
     CanControl(by): CanControl,
     State(api): State<Api>,
     Json(body): Json<ControlBody>,
 ) -> Answer {
-    let command = api.parse(&body)?;
-    api.follow(command, by.id).await
+    let ControlBody { action, mode, engine } = body;
+    let command = api.parse(&GovernorControlRequest { action, mode, engine })?;
+    follow(&api, command, by).await
 }
 
 pub(super) async fn start(CanControl(by): CanControl, State(api): State<Api>) -> Answer {
-    api.follow(Command::Start, by.id).await
+    follow(&api, Command::Start, by).await
 }
 
 pub(super) async fn stop(CanControl(by): CanControl, State(api): State<Api>) -> Answer {
-    api.follow(Command::Stop, by.id).await
+    follow(&api, Command::Stop, by).await
 }
 
 pub(super) async fn start_engine(
@@ -59,7 +51,7 @@ pub(super) async fn start_engine(
     Path(name): Path<String>,
 ) -> Answer {
     let engine = api.engine(&name)?;
-    api.follow(Command::StartEngine(engine), by.id).await
+    follow(&api, Command::StartEngine(engine), by).await
 }
 
 pub(super) async fn stop_engine(
@@ -68,7 +60,11 @@ pub(super) async fn stop_engine(
     Path(name): Path<String>,
 ) -> Answer {
     let engine = api.engine(&name)?;
-    api.follow(Command::StopEngine(engine), by.id).await
+    follow(&api, Command::StopEngine(engine), by).await
+}
+
+async fn follow(api: &Api, command: Command, by: Identity) -> Answer {
+    api.follow(command, by.id, observe::request_context()).await.map(Json)
 }
 
 /// 404 for an engine that the file does not list.
@@ -78,7 +74,9 @@ pub(super) fn unknown_engine(name: &str) -> ApiError {
 }
 
 impl Api {
-    fn parse(&self, body: &ControlBody) -> Result<Command, ApiError> {
+    /// The command that a request names. 422 `unknown_action`, `missing_mode`, `unknown_mode`, `missing_engine`; 404
+    /// `unknown_engine`.
+    pub fn parse(&self, body: &GovernorControlRequest) -> Result<Command, ApiError> {
         Ok(match body.action.as_str() {
             "start" => Command::Start,
             "stop" => Command::Stop,
@@ -104,9 +102,16 @@ impl Api {
         engine.map(|engine| engine.name.clone()).ok_or_else(|| unknown_engine(name))
     }
 
-    async fn follow(&self, command: Command, by: String) -> Answer {
+    /// Has the loop follow a command of `by`, within the trace of `trace`, and says what it did. An answer that nobody waits
+    /// for any more does not undo it.
+    pub async fn follow(
+        &self,
+        command: Command,
+        by: String,
+        trace: Option<TraceParent>,
+    ) -> Result<GovernorControlResult, ApiError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { command, by, trace: observe::request_context(), reply };
+        let request = Request { command, by, trace, reply };
         let stopping = || ApiError::unavailable("stopping", "this governor ends", 1);
         self.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => ApiError::unavailable("busy", "too many commands are waiting", 1),
@@ -115,11 +120,12 @@ impl Api {
         let result = answer.await.map_err(|_| stopping())?;
         let decisions: Vec<_> =
             result.map_err(|denied| denial(&denied))?.iter().map(Arc::as_ref).cloned().collect();
-        Ok(Json(Followed { changed: !decisions.is_empty(), decisions, status: self.status() }))
+        let changed = !decisions.is_empty();
+        Ok(GovernorControlResult { changed, decisions, status: Some(self.status()) })
     }
 }
 
-fn mode(body: &ControlBody) -> Result<Mode, ApiError> {
+fn mode(body: &GovernorControlRequest) -> Result<Mode, ApiError> {
     let text = body.mode.as_deref();
     let text = text.ok_or_else(|| ApiError::unprocessable("missing_mode", "set_mode needs a mode"))?;
     text.parse().map_err(|_| {
@@ -128,7 +134,7 @@ fn mode(body: &ControlBody) -> Result<Mode, ApiError> {
     })
 }
 
-fn named_engine(body: &ControlBody) -> Result<&str, ApiError> {
+fn named_engine(body: &GovernorControlRequest) -> Result<&str, ApiError> {
     let engine = body.engine.as_deref();
     engine.ok_or_else(|| ApiError::unprocessable("missing_engine", "this action needs an engine"))
 }

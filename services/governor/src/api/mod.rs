@@ -10,11 +10,11 @@ use axum::extract::{Path, State};
 use axum::routing::{MethodRouter, get, post};
 use chassis::extract::{Json, Query};
 use chassis::{ApiError, CanRead};
+use proto_schemas::v1::{EngineStatus, GovernorStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use self::shown::{EngineShown, StatusShown};
 use crate::governor::Request;
 use crate::snapshot::{DECISIONS_KEPT, Snapshot};
 
@@ -52,7 +52,7 @@ async fn switched_off() -> ApiError {
     ApiError::not_found("switched_off", "control over HTTP is switched off (ENABLE_CONTROL_HTTP=false)")
 }
 
-async fn status(_: CanRead, State(api): State<Api>) -> Json<StatusShown> {
+async fn status(_: CanRead, State(api): State<Api>) -> Json<GovernorStatus> {
     Json(api.status())
 }
 
@@ -82,7 +82,7 @@ async fn engines(_: CanRead, State(api): State<Api>) -> Json<Value> {
         .iter()
         .map(|engine| {
             json!({"name": engine.name.as_str(), "max_run_s": engine.max_run.as_secs(),
-            "status": EngineShown::of(engine)})
+            "status": shown::engine(engine)})
         })
         .collect();
     Json(json!({"engines": engines}))
@@ -92,15 +92,16 @@ async fn engine_status(
     _: CanRead,
     State(api): State<Api>,
     Path(name): Path<String>,
-) -> Result<Json<EngineShown>, ApiError> {
+) -> Result<Json<EngineStatus>, ApiError> {
     let snapshot = api.snapshots.borrow();
     let engine = snapshot.engines.iter().find(|engine| engine.name.as_str() == name);
-    engine.map(|engine| Json(EngineShown::of(engine))).ok_or_else(|| control::unknown_engine(&name))
+    engine.map(|engine| Json(shown::engine(engine))).ok_or_else(|| control::unknown_engine(&name))
 }
 
 impl Api {
-    fn status(&self) -> StatusShown {
-        StatusShown::of(&self.snapshots.borrow(), self.stale_after)
+    /// The governor now.
+    pub fn status(&self) -> GovernorStatus {
+        shown::status(&self.snapshots.borrow(), self.stale_after)
     }
 }
 

@@ -97,9 +97,7 @@ fn other<T: Clone>(sample: Option<&Sample<T>>, node: &str, now: Instant) -> Resu
 }
 
 fn aged<T: Clone>(sample: &Sample<T>, now: Instant) -> Json<Aged<T>> {
-    let age_us = now.duration_since(sample.taken_at).as_micros();
-    let age_ms = u32::try_from(age_us / 1_000).unwrap_or(u32::MAX);
-    Json(Aged { state: sample.value.clone(), age_ms: f64::from(age_ms) })
+    Json(Aged { state: sample.value.clone(), age_ms: sample.age_ms(now) })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{ApiState, limit_within, read_error};
 use crate::store::{Confidence, match_expression};
 
 /// Results where nobody said.
-const SEARCH_LIMIT_DEFAULT: usize = 20;
+pub const SEARCH_LIMIT_DEFAULT: usize = 20;
 /// Most results of a search.
 pub const SEARCH_LIMIT_MAX: usize = 100;
 /// Longest query, bytes.
@@ -56,12 +56,7 @@ pub async fn search(
         ));
     }
     let limit = limit_within(body.limit, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX)?;
-    if body.query.len() > QUERY_BYTES_MAX {
-        let message = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
-        return Err(ApiError::unprocessable("query_too_long", message));
-    }
-    let expression = match_expression(&body.query)
-        .ok_or_else(|| ApiError::unprocessable("empty_query", "the query has no letter and no digit"))?;
+    let expression = expression(&body.query)?;
     let min_confidence = match body.min_confidence {
         None => None,
         Some(value) => Some(Confidence::new(value).ok_or_else(|| {
@@ -83,4 +78,14 @@ pub async fn search(
     Ok(Json(json!({
         "results": results, "mode": "text", "revision": seen.revision.0, "epoch": seen.epoch.as_str(),
     })))
+}
+
+/// The words of `query`, for the store. 422 `query_too_long`, `empty_query`.
+pub fn expression(query: &str) -> Result<String, ApiError> {
+    if query.len() > QUERY_BYTES_MAX {
+        let message = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
+        return Err(ApiError::unprocessable("query_too_long", message));
+    }
+    match_expression(query)
+        .ok_or_else(|| ApiError::unprocessable("empty_query", "the query has no letter and no digit"))
 }

@@ -1,30 +1,38 @@
 //! The gateway's HTTP endpoints: streams are handed to the workers, the rest is answered here.
 
 mod console;
+mod control;
 mod debug;
-mod events;
-mod websocket;
+mod upgrade;
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::response::Response;
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use chassis::http::Takeover;
-use chassis::{ApiError, Auth};
+use chassis::{ApiError, Auth, Identity, Nats};
+use proto_schemas::TopicPattern;
 use serde::Serialize;
 
 pub use console::Console;
+pub use upgrade::Upgrade;
 
 use crate::admission::{self, Admission, Place};
 use crate::codec::{Action, Codec};
+use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
 use crate::profile::Profile;
+use crate::protocols;
 use crate::session::NewSession;
-use crate::worker::WorkerHandle;
+use crate::tickets::Tickets;
+use crate::worker::{Limits, SessionRef, WorkerHandle};
 
 /// Where browsers reach the other services; empty = the console's own origin.
 #[derive(Debug, Clone, Serialize)]
@@ -42,10 +50,18 @@ pub struct ServiceUrls {
 pub struct Api {
     /// Who may call.
     pub auth: Auth,
+    /// To publish what clients publish.
+    pub nats: Nats,
+    /// All pods.
+    pub fleet: Fleet,
+    /// For clients that cannot send headers.
+    pub tickets: Arc<Tickets>,
     /// How many connections are taken.
     pub admission: Admission,
     /// The workers; connections go to them in turn.
     pub workers: Arc<[WorkerHandle]>,
+    /// Limits of a worker.
+    pub limits: Limits,
     /// What is switched on.
     pub profile: Profile,
     /// Where browsers reach the other services.
@@ -60,10 +76,11 @@ pub struct Api {
 
 /// All endpoints.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .route("/api/events/stream", get(events::stream).head(events::head))
-        .route("/api/stream", get(events::stream).head(events::head))
-        .route("/ws", get(websocket::upgrade))
+    let streams = protocols::ROUTES.iter().fold(Router::new(), |all, routes| all.merge(routes()));
+    streams
+        .route("/api/publish", post(control::publish))
+        .route("/api/revocations", post(control::revoke))
+        .route("/api/connections/{id}", delete(control::close_connection))
         .route("/debug/clients", get(debug::clients))
         .route("/api/profile", get(debug::profile))
         .route("/", get(console::index))
@@ -72,39 +89,79 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// Who a client is before it has said so.
+pub const UNAUTHENTICATED: &str = "unauthenticated";
+
 /// A connection on its way from HTTP to a worker.
-struct Handover {
-    peer: SocketAddr,
-    user: String,
-    codec: Box<dyn Codec>,
-    head: Bytes,
-    actions: Vec<Action>,
-    place: Place,
+pub struct Handover {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// What it speaks.
+    pub codec: Box<dyn Codec>,
+    /// The answer to the request's head.
+    pub head: Bytes,
+    /// What happens first.
+    pub actions: Vec<Action>,
+    /// Its place among the connections of this process.
+    pub place: Place,
 }
 
 impl Api {
-    /// Gives the request's connection to the next worker; never returns.
-    async fn hand_over(&self, takeover: Takeover, handover: Handover) -> std::convert::Infallible {
+    /// Takes a place for a connection of `user`.
+    ///
+    /// # Errors
+    /// 503 with a jittered `Retry-After` when there is none.
+    pub fn admit(&self, user: &str, peer: SocketAddr) -> Result<Place, ApiError> {
+        self.admission.admit(user, peer.ip()).map_err(|refusal| {
+            self.metrics.refused.with_label_values(&[refusal.code()]).inc();
+            ApiError::unavailable(refusal.code(), "no place for another connection", fastrand::u32(2..10))
+        })
+    }
+
+    fn next_worker(&self) -> WorkerHandle {
         let index = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len();
-        let worker = self.workers[index].clone();
-        takeover
+        self.workers[index].clone()
+    }
+
+    /// Gives one end of a pair of sockets to the next worker, as the connection of a client whose bytes come another
+    /// way. `None` when it ended at once.
+    pub async fn open_local(&self, socket: UnixStream, handover: Handover) -> Option<SessionRef> {
+        let Handover { peer, codec, head, actions, place } = handover;
+        // A worker reads, writes and shuts down, which every stream socket does alike.
+        let socket = std::net::TcpStream::from(OwnedFd::from(socket));
+        let session = NewSession { socket, peer, codec, head, actions, leftover: Bytes::new(), place };
+        SessionRef::open(&self.next_worker(), session).await
+    }
+
+    /// Gives the request's connection to the next worker; the request ends without an answer of ours.
+    pub async fn hand_over(&self, takeover: Takeover, handover: Handover) -> Response {
+        let worker = self.next_worker();
+        let never = takeover
             .hand_over(Box::new(move |socket, leftover| {
-                let Handover { peer, user, codec, head, actions, place } = handover;
+                let Handover { peer, codec, head, actions, place } = handover;
                 if let Err(error) = admission::configure(&socket) {
                     // The other end is gone already.
                     tracing::debug!(%error, "a connection cannot be configured");
                     return;
                 }
-                worker.open(NewSession { socket, peer, user, codec, head, actions, leftover, place });
+                worker.open(NewSession { socket, peer, codec, head, actions, leftover, place });
             }))
-            .await
+            .await;
+        match never {}
     }
 }
 
-fn switched_off(what: &str) -> ApiError {
+/// 404 for what the operator switched off.
+pub fn switched_off(what: &str) -> ApiError {
     ApiError::not_found("switched_off", format!("{what} is switched off here; see /api/profile"))
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// 403 unless the client may follow all of `topics`.
+pub fn permitted(identity: &Identity, topics: &[TopicPattern]) -> Result<(), ApiError> {
+    topics.iter().try_for_each(|topic| identity.require_topic(topic))
+}
+
+/// The header's text, where it is there and text.
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

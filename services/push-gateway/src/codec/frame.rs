@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::CloseReason;
+
 /// GUID of the opening handshake (RFC 6455, section 1.3).
 const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -85,9 +87,22 @@ pub fn encode_close(code: u16, reason: &str) -> Bytes {
     encode(Opcode::Close, &payload)
 }
 
+/// What a client's frames come to for a protocol: control frames are answered already.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// A message beyond the limit; its bytes are dropped.
+    TooLarge,
+    /// Send this, in its place among the answers.
+    Answer(Bytes),
+}
+
 /// A message or a control frame from the client.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Incoming {
+enum Incoming {
     /// A whole text message.
     Text(String),
     /// A whole binary message.
@@ -104,7 +119,7 @@ pub enum Incoming {
 
 /// The client broke RFC 6455; the connection must fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
+enum FrameError {
     /// Reserved bits or opcodes, unmasked frames, broken fragmentation, oversized control frames.
     #[error("the client broke the framing")]
     Protocol,
@@ -150,8 +165,32 @@ impl Reader {
         Self { message_size_max, head: Vec::new(), frame: None, message: None, dropping: false }
     }
 
+    /// Takes bytes from the socket and pushes what they complete. Returns why the connection must end, if it must.
+    pub fn receive(&mut self, bytes: &[u8], messages: &mut Vec<Message>) -> Option<CloseReason> {
+        let mut incoming = Vec::new();
+        let result = self.read(bytes, &mut incoming);
+        for one in incoming {
+            messages.push(match one {
+                Incoming::Text(text) => Message::Text(text),
+                Incoming::Binary(bytes) => Message::Binary(bytes),
+                Incoming::TooLarge => Message::TooLarge,
+                Incoming::Ping(payload) => Message::Answer(encode(Opcode::Pong, &payload)),
+                Incoming::Pong => continue,
+                Incoming::Close(code) => {
+                    let echo = code.map_or_else(|| encode(Opcode::Close, b""), |code| encode_close(code, ""));
+                    messages.push(Message::Answer(echo));
+                    return Some(CloseReason::ClientGone);
+                }
+            });
+        }
+        let error = result.err()?;
+        let code = if error == FrameError::Utf8 { 1007 } else { 1002 };
+        messages.push(Message::Answer(encode_close(code, &error.to_string())));
+        Some(CloseReason::ProtocolError)
+    }
+
     /// Takes bytes from the socket and pushes what they complete.
-    pub fn read(&mut self, mut bytes: &[u8], out: &mut Vec<Incoming>) -> Result<(), FrameError> {
+    fn read(&mut self, mut bytes: &[u8], out: &mut Vec<Incoming>) -> Result<(), FrameError> {
         loop {
             if self.frame.is_none() {
                 let Some(frame) = self.read_head(&mut bytes)? else { return Ok(()) };

@@ -1,30 +1,33 @@
-//! What a protocol is to the gateway: bytes for events and notices, actions for what a client sends. One file each.
+//! What a protocol is to the gateway: bytes for events and notices, actions for what a client sends. The protocols
+//! themselves are in `protocols/`.
 
 pub mod frame;
-pub mod sse;
-pub mod ws;
+mod json;
+mod rate;
+
+use std::time::Duration;
 
 use bytes::Bytes;
+use chassis::Identity;
 use proto_schemas::TopicPattern;
 use serde::Serialize;
 
+pub use json::put_json_string;
+pub use rate::MessageRate;
+
+use crate::commands::{Answer, Command};
 use crate::event::Event;
-use crate::position::{BadToken, Positions};
+use crate::position::{BadToken, Position, Positions};
 
-/// Wire forms that are shared: an event is encoded at most once in each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Server-sent events without names.
-    Sse,
-    /// Server-sent events with `event:` lines.
-    SseNamed,
-    /// Text frames of `/ws`.
-    Ws,
-}
-
-impl Form {
-    /// How many there are.
-    pub const COUNT: usize = 3;
+/// A wire form that is shared: an event is encoded at most once in each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Tells it from all others.
+    pub name: &'static str,
+    /// Its frames say where the client stands; a client that is behind then needs frames of its own.
+    pub carries_token: bool,
+    /// Its frames name the pattern that the client follows, where that has wildcards.
+    pub names_pattern: bool,
 }
 
 /// Why events did not reach a client, and never will.
@@ -64,6 +67,8 @@ pub enum Notice<'a> {
         resumed: bool,
         /// The client's id of the request that asked for it.
         correlation_id: Option<&'a str>,
+        /// Where the first of the topics continues, or begins.
+        place: Position,
     },
     /// All keys of a state topic were sent; keys not named are gone.
     SnapshotEnd {
@@ -114,6 +119,16 @@ pub enum CloseReason {
     ProtocolError,
     /// The other end closed.
     ClientGone,
+    /// The token is past its end.
+    Expired,
+    /// The token or key was revoked.
+    Revoked,
+    /// An operator ended the connection.
+    Removed,
+    /// The process is short of memory, and this client is the furthest behind.
+    Overloaded,
+    /// The client does not answer pings.
+    NoPong,
 }
 
 impl CloseReason {
@@ -126,6 +141,11 @@ impl CloseReason {
             Self::TooManyOfUser => "too_many_connections_of_user",
             Self::ProtocolError => "protocol_error",
             Self::ClientGone => "client_gone",
+            Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
+            Self::Removed => "removed",
+            Self::Overloaded => "overloaded",
+            Self::NoPong => "no_pong",
         }
     }
 
@@ -133,9 +153,15 @@ impl CloseReason {
     pub fn websocket_code(self) -> u16 {
         match self {
             Self::Draining => 1001,
-            Self::Stalled | Self::Unauthenticated | Self::TooManyOfUser => 1008,
+            Self::Stalled
+            | Self::Unauthenticated
+            | Self::TooManyOfUser
+            | Self::Expired
+            | Self::Revoked
+            | Self::NoPong => 1008,
             Self::ProtocolError => 1002,
-            Self::ClientGone => 1000,
+            Self::ClientGone | Self::Removed => 1000,
+            Self::Overloaded => 1013,
         }
     }
 }
@@ -170,11 +196,14 @@ pub enum Action {
         /// Sent after the last event of these topics.
         reply: Bytes,
     },
-    /// The client proved who it is.
-    Authenticated {
-        /// Its name.
-        user: String,
-    },
+    /// The client proved who it is, for the first time or anew.
+    Authenticated(Identity),
+    /// Ask a service; the answer comes to [`Codec::answer`] with the same tag.
+    Ask(u64, Command),
+    /// As [`Action::Ask`], once everything before it has reached the socket: the next page of a long answer.
+    AskWhenDrained(u64, Command),
+    /// Call [`Codec::wake`] once, after this time.
+    WakeAfter(Duration),
     /// End the connection.
     Close(CloseReason),
 }
@@ -188,16 +217,38 @@ pub trait Codec: Send {
     fn endpoint(&self) -> &'static str;
 
     /// The shared wire form.
-    fn form(&self) -> Form;
+    fn form(&self) -> &'static Form;
 
-    /// An event with a token that says what this client has seen, or without one.
-    fn event(&self, event: &Event, token: Option<&Positions>) -> Bytes;
+    /// An event for a follower of `followed`, with a token that says what this client has seen, or without one. Empty
+    /// where the protocol has nothing to say of it.
+    fn event(&self, event: &Event, followed: &TopicPattern, token: Option<&Positions>) -> Bytes;
 
-    /// A notice; `None` where the protocol has no form for it. The token says what this client has seen.
-    fn notice(&self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes>;
+    /// A notice; `None` where the protocol has no form for it. The token says what this client has seen. What is told
+    /// may be undone and asked for again when the socket takes nothing.
+    fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes>;
 
     /// Takes what the client sent and pushes what it asks for.
     fn receive(&mut self, bytes: &[u8], actions: &mut Vec<Action>);
+
+    /// Takes the answer to an [`Action::Ask`].
+    fn answer(&mut self, _tag: u64, _answer: Answer, _actions: &mut Vec<Action>) {}
+
+    /// Called at every checkpoint interval: where the protocol's server pings, it does so here.
+    fn beat(&mut self, _actions: &mut Vec<Action>) {}
+
+    /// Called when the time of an [`Action::WakeAfter`] is over and the client takes what it is sent.
+    fn wake(&mut self, _actions: &mut Vec<Action>) {}
+
+    /// The client goes on with another transport of the protocol. `unread` was made for the one before and has not
+    /// reached the client: the same in the words of the new one.
+    fn moved(&mut self, unread: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(unread)
+    }
+
+    /// The name that the client gave itself, where its protocol has that.
+    fn client_id(&self) -> Option<&str> {
+        None
+    }
 
     /// Whether a client must still prove who it is.
     fn awaits_authentication(&self) -> bool {

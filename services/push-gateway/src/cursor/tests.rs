@@ -25,14 +25,14 @@ impl Codec for PlainText {
     fn endpoint(&self) -> &'static str {
         "plain"
     }
-    fn form(&self) -> Form {
-        Form::Sse
+    fn form(&self) -> &'static Form {
+        &Form { name: "plain", carries_token: true, names_pattern: false }
     }
-    fn event(&self, event: &Event, token: Option<&Positions>) -> Bytes {
+    fn event(&self, event: &Event, _: &TopicPattern, token: Option<&Positions>) -> Bytes {
         let token = token.map(ToString::to_string).unwrap_or_default();
         format!("{} {} {token}", event.topic, event.seq).into()
     }
-    fn notice(&self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes> {
+    fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes> {
         let token = token.map(ToString::to_string).unwrap_or_default();
         Some(match notice {
             Notice::Gap { topic, reason, .. } => format!("gap {topic} {} {token}", reason.as_str()).into(),
@@ -160,7 +160,7 @@ fn flush(pod: &mut Pod, cursors: &mut Cursors, client: &mut Client, frames: usiz
     let mut saved = Saved::default();
     for number in 0..frames {
         cursors.save(&mut saved);
-        match cursors.next(&pod.hub, &pod.blocks, &PlainText) {
+        match cursors.next(&pod.hub, &pod.blocks, &mut PlainText) {
             Next::Event(_, bytes) | Next::Gap(_, bytes) | Next::Notice(bytes) => {
                 if cut && number + 1 == frames {
                     cursors.restore(&saved);
@@ -273,13 +273,13 @@ fn a_token_of_another_incarnation_or_time_is_told_and_then_live() {
         let mut cursors = Cursors::default();
         let resumed = cursors.subscribe(0, &["kb.facts".parse().unwrap()], Some(&since), &mut pod.hub);
         assert_eq!(resumed, gap.is_none(), "{since:?}");
-        let next = cursors.next(&pod.hub, &pod.blocks, &PlainText);
+        let next = cursors.next(&pod.hub, &pod.blocks, &mut PlainText);
         match (gap, next) {
             (Some(reason), Next::Gap(told, _)) => assert_eq!(told.as_str(), reason),
             (None, Next::Nothing) => {}
             (gap, next) => panic!("{since:?}: wanted {gap:?}, got {next:?}"),
         }
-        assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &PlainText), Next::Nothing));
+        assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
         cursors.clear(0, &mut pod.hub, |_, _| {});
     }
 }
@@ -298,10 +298,12 @@ fn a_place_ahead_of_the_pod_is_waited_for_or_turns_out_to_be_lost() {
     // A snapshot from the store: what the relay has not told yet is in it already.
     let (mut fresh, since) = (Cursors::default(), ahead(TimeBits::UNKNOWN));
     assert!(fresh.subscribe(0, &topics, Some(&Ok(since)), &mut pod.hub));
-    assert!(matches!(fresh.next(&pod.hub, &pod.blocks, &PlainText), Next::Nothing));
+    assert!(matches!(fresh.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
     assert_eq!(fresh.token(&pod.hub).unwrap().get(Stream::Kb), since.get(Stream::Kb));
     pod.publish("governor.decisions");
-    let Next::Event(_, bytes) = fresh.next(&pod.hub, &pod.blocks, &PlainText) else { panic!("the decision") };
+    let Next::Event(_, bytes) = fresh.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+        panic!("the decision")
+    };
     let token: Positions = std::str::from_utf8(&bytes).unwrap().rsplit(' ').next().unwrap().parse().unwrap();
     assert_eq!(token.get(Stream::Kb).unwrap().seq, 7, "a token never goes back before the snapshot");
 
@@ -311,15 +313,15 @@ fn a_place_ahead_of_the_pod_is_waited_for_or_turns_out_to_be_lost() {
     let mut lost = Cursors::default();
     lost.subscribe(2, &topics[..1], Some(&Ok(since)), &mut pod.hub);
     for read in 0..READS_DECIDE {
-        let Next::Wait(key) = lost.next(&pod.hub, &pod.blocks, &PlainText) else { panic!("read {read}") };
+        let Next::Wait(key) = lost.next(&pod.hub, &pod.blocks, &mut PlainText) else { panic!("read {read}") };
         pod.read_back(key);
         lost.note_read(key, &pod.hub);
     }
-    assert!(matches!(lost.next(&pod.hub, &pod.blocks, &PlainText), Next::Gap(GapReason::Reset, _)));
+    assert!(matches!(lost.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Gap(GapReason::Reset, _)));
 
     (0..3).for_each(|_| pod.publish("kb.facts"));
     for cursors in [&mut fresh, &mut other] {
-        let Next::Event(event, _) = cursors.next(&pod.hub, &pod.blocks, &PlainText) else {
+        let Next::Event(event, _) = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
             panic!("the eighth")
         };
         assert_eq!(event.seq, 8);
@@ -334,10 +336,12 @@ fn a_place_in_a_stream_that_the_pod_does_not_know_yet_is_kept() {
     positions.set(Stream::Kb, Some(place));
     let (mut cursors, blocks) = (Cursors::default(), BlockCache::default());
     cursors.subscribe(0, &["kb.facts".parse().unwrap()], Some(&Ok(positions)), &mut hub);
-    assert!(matches!(cursors.next(&hub, &blocks, &PlainText), Next::Nothing));
+    assert!(matches!(cursors.next(&hub, &blocks, &mut PlainText), Next::Nothing));
     assert_eq!(cursors.token(&hub).unwrap().get(Stream::Kb), Some(place));
     hub.start(Stream::Kb, Position { seq: 9, ..place }, 0);
-    let Next::Wait(key) = cursors.next(&hub, &blocks, &PlainText) else { panic!("4 to 9 must be read back") };
+    let Next::Wait(key) = cursors.next(&hub, &blocks, &mut PlainText) else {
+        panic!("4 to 9 must be read back")
+    };
     assert_eq!(key, BlockKey::of(Stream::Kb, 4));
     assert_eq!(
         hub.head_positions().get(Stream::App).unwrap().epoch,
@@ -354,10 +358,12 @@ fn a_token_is_compared_with_the_stream_even_when_the_ring_has_moved_on() {
     positions.set(Stream::Kb, Some(Position { epoch: EPOCH, seq: 3, time: TimeBits::of_unix_ms(1) }));
     let mut cursors = Cursors::default();
     cursors.subscribe(0, &["kb.facts".parse().unwrap()], Some(&Ok(positions)), &mut pod.hub);
-    let Next::Wait(key) = cursors.next(&pod.hub, &pod.blocks, &PlainText) else { panic!("must read back") };
+    let Next::Wait(key) = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+        panic!("must read back")
+    };
     pod.read_back(key);
-    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &PlainText), Next::Gap(GapReason::Reset, _)));
-    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &PlainText), Next::Nothing));
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Gap(GapReason::Reset, _)));
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
 }
 
 #[test]
@@ -371,7 +377,7 @@ fn a_trimmed_stream_and_a_slow_tail_say_what_is_lost() {
     let key = BlockKey::of(Stream::Kb, 11);
     assert_eq!(key.last_seq(), BLOCK_LENGTH);
     pod.blocks.insert(Arc::new(Block::new(key, EPOCH, Vec::new(), key.last_seq(), 280)));
-    let told = match cursors.next(&pod.hub, &pod.blocks, &PlainText) {
+    let told = match cursors.next(&pod.hub, &pod.blocks, &mut PlainText) {
         Next::Gap(reason, _) => reason,
         other => panic!("{other:?}"),
     };
@@ -380,8 +386,8 @@ fn a_trimmed_stream_and_a_slow_tail_say_what_is_lost() {
     let mut slow = Cursors::default();
     slow.subscribe(1, &["logs.>".parse().unwrap()], None, &mut pod.hub);
     (0..50).for_each(|_| pod.publish("logs.kb.info"));
-    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &PlainText), Next::Gap(GapReason::Skipped, _)));
-    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &PlainText), Next::Event(..)));
+    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Gap(GapReason::Skipped, _)));
+    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event(..)));
 }
 
 #[test]
@@ -392,7 +398,7 @@ fn a_slow_follower_of_state_gets_the_newest_value_of_each_key() {
     cursors.subscribe(0, &["state.>".parse().unwrap()], None, &mut pod.hub);
     (0..100).for_each(|_| ["state.kb", "state.gpu.n1"].iter().for_each(|topic| pod.publish(topic)));
     loop {
-        match cursors.next(&pod.hub, &pod.blocks, &PlainText) {
+        match cursors.next(&pod.hub, &pod.blocks, &mut PlainText) {
             Next::Event(event, _) => seen.push(name(&event)),
             Next::Notice(bytes) => seen.push(String::from_utf8(bytes.to_vec()).unwrap().trim().to_owned()),
             Next::Nothing => break,

@@ -192,6 +192,11 @@ impl Hub {
         self.channels[id].set_follower(slot, follower);
     }
 
+    /// Who follows exactly `pattern`.
+    pub fn followers_of(&self, pattern: &TopicPattern) -> &[Follower] {
+        self.by_pattern.get(pattern.as_str()).map_or(&[], |id| self.channels[*id].followers())
+    }
+
     /// The time bits of the message at `seq`, where this pod knows them.
     pub fn time_bits_at(&self, stream: Stream, seq: u64) -> Option<TimeBits> {
         self.rings[stream as usize].time_bits_at(seq)

@@ -5,4 +5,5 @@ pub mod block;
 pub mod history;
 pub mod ingest;
 pub mod message;
+pub mod pace;
 pub mod sequencer;

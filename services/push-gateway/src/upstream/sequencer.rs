@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::telemetry::TRACE_TARGET;
 use chassis::trace_context;
-use proto_schemas::Stream;
+use proto_schemas::{Stream, TopicKind};
 use tokio::sync::mpsc;
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::pace::StatePace;
+use crate::budget::{Budget, Level};
 use crate::event::{Event, Message};
+use crate::metrics::GatewayMetrics;
 use crate::position::{Position, Positions};
 use crate::worker::{Command, WorkerHandle};
 
@@ -137,18 +140,41 @@ impl Drop for BatchTrace {
     }
 }
 
-/// Runs until every follower is gone.
+/// How often state is told while memory is short, against the usual.
+const SHORT_OF_MEMORY_FACTOR: u32 = 4;
+
+/// Runs until every follower is gone. State is told at most once in `state_interval`.
 pub async fn run(
     mut input: mpsc::Receiver<Upstream>,
     workers: Vec<WorkerHandle>,
+    state_interval: Duration,
+    budget: Budget,
+    metrics: GatewayMetrics,
     on_following: impl Fn(Stream),
 ) {
     let mut sequencer = Sequencer { workers, positions: Positions::unknown(), order: 0 };
+    let mut pace = StatePace::new(state_interval);
     let mut items = Vec::with_capacity(BATCH_EVENTS_MAX);
-    while input.recv_many(&mut items, BATCH_EVENTS_MAX).await > 0 {
+    loop {
         let mut messages = Vec::new();
+        let is_over = tokio::select! {
+            count = input.recv_many(&mut items, BATCH_EVENTS_MAX) => count == 0,
+            () = until(pace.due()) => {
+                pace.release(Instant::now(), &mut messages);
+                false
+            }
+        };
+        if is_over {
+            return;
+        }
+        let factor = if budget.level() >= Level::Conflate { SHORT_OF_MEMORY_FACTOR } else { 1 };
+        pace.set_interval(state_interval * factor);
         for item in items.drain(..) {
             let command = match item {
+                Upstream::Message(message) if message.stream.spec().kind == TopicKind::State => {
+                    pace.take(message, Instant::now(), &mut messages);
+                    continue;
+                }
                 Upstream::Message(message) => {
                     messages.push(message);
                     continue;
@@ -158,18 +184,30 @@ pub async fn run(
                     continue;
                 }
                 Upstream::Start { stream, head, load_to } => {
-                    sequencer.batch(std::mem::take(&mut messages)).await;
+                    sequencer.batches(std::mem::take(&mut messages)).await;
                     sequencer.positions.set(stream, Some(head));
+                    if stream.spec().kind == TopicKind::State {
+                        pace.restart(load_to);
+                    }
                     Command::Start { stream, head, load_to }
                 }
                 Upstream::Connected(connected) => {
-                    sequencer.batch(std::mem::take(&mut messages)).await;
+                    sequencer.batches(std::mem::take(&mut messages)).await;
                     Command::Upstream(connected)
                 }
             };
             sequencer.send(&command).await;
         }
-        sequencer.batch(messages).await;
+        sequencer.batches(messages).await;
+        metrics.conflated.inc_by(pace.take_conflated());
+    }
+}
+
+/// Waits until `due`; for ever where nothing is.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -180,10 +218,14 @@ struct Sequencer {
 }
 
 impl Sequencer {
-    async fn batch(&mut self, messages: Vec<Message>) {
-        if messages.is_empty() {
-            return;
+    async fn batches(&mut self, messages: Vec<Message>) {
+        let mut rest = messages.into_iter();
+        while rest.len() > 0 {
+            self.batch(rest.by_ref().take(BATCH_EVENTS_MAX).collect()).await;
         }
+    }
+
+    async fn batch(&mut self, messages: Vec<Message>) {
         let trace = BatchTrace::begin(&messages);
         let events = messages.into_iter().map(|message| Arc::new(self.place(message))).collect();
         self.send(&Command::Batch(Arc::new(Batch { events, trace }))).await;

@@ -22,7 +22,8 @@ const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_MS: Range<u32> = 500..5_000;
 
 impl Worker {
-    pub(super) fn open(&mut self, new: NewSession) {
+    /// Takes a connection over; gives its index and generation, `None` where it ended at once.
+    pub(super) fn open(&mut self, new: NewSession) -> Option<(usize, u64)> {
         let generation = self.next_generation;
         self.next_generation += 1;
         let (session, actions, leftover) = Session::new(new, generation);
@@ -32,8 +33,9 @@ impl Worker {
         if let Err(error) = self.poll.registry().register(&mut session.socket, Token(index), interest) {
             tracing::warn!(%error, "a connection cannot be polled");
             self.sessions.remove(index);
-            return;
+            return None;
         }
+        session.tally = self.tallies.of(session.codec.as_ref(), &self.metrics);
         self.metrics.connections.with_label_values(&[session.codec.protocol()]).inc();
         self.metrics.opened.with_label_values(&[session.codec.endpoint()]).inc();
         if session.codec.awaits_authentication() {
@@ -44,12 +46,13 @@ impl Worker {
             self.receive(index, &leftover);
         }
         if self.is_same(index, generation) {
-            if self.draining {
+            if self.waves.is_some() {
                 self.close_politely(index, CloseReason::Draining);
             } else {
                 self.flush(index);
             }
         }
+        self.is_same(index, generation).then_some((index, generation))
     }
 
     pub(super) fn read(&mut self, index: usize) {
@@ -78,7 +81,7 @@ impl Worker {
         }
     }
 
-    fn receive(&mut self, index: usize, bytes: &[u8]) {
+    pub(super) fn receive(&mut self, index: usize, bytes: &[u8]) {
         let session = &mut self.sessions[index];
         if session.closing.is_some() {
             return;
@@ -88,8 +91,7 @@ impl Worker {
         if actions.is_empty() {
             return;
         }
-        let endpoint = session.codec.endpoint();
-        self.metrics.messages.with_label_values(&[endpoint, "in"]).inc_by(actions.len() as u64);
+        self.tallies.get(session.tally).messages_in.inc_by(actions.len() as u64);
         let generation = session.generation;
         self.act(index, actions);
         // Answers go out now, ahead of whatever the ready list holds.
@@ -98,7 +100,7 @@ impl Worker {
         }
     }
 
-    fn act(&mut self, index: usize, actions: Vec<Action>) {
+    pub(super) fn act(&mut self, index: usize, actions: Vec<Action>) {
         for action in actions {
             let session = &mut self.sessions[index];
             if session.closing.is_some() {
@@ -106,8 +108,11 @@ impl Worker {
             }
             match action {
                 Action::Reply(bytes) => session.push_control(bytes),
-                Action::Authenticated { user } => {
-                    if let Err(refusal) = session.set_user(user) {
+                Action::Ask(tag, command) => self.ask_service(index, tag, command),
+                Action::AskWhenDrained(tag, command) => session.when_drained.push_back((tag, command)),
+                Action::WakeAfter(delay) => self.wake_after(index, delay),
+                Action::Authenticated(identity) => {
+                    if let Err(refusal) = session.set_identity(identity) {
                         self.metrics.refused.with_label_values(&[refusal.code()]).inc();
                         return self.close_politely(index, CloseReason::TooManyOfUser);
                     }
@@ -118,8 +123,13 @@ impl Worker {
                         self.metrics.resumed(resumed);
                     }
                     if let Tell::Ready(id) = tell {
-                        let notice =
-                            Notice::Ready { topics: &topics, resumed, correlation_id: id.as_deref() };
+                        let place = topics.first().and_then(|topic| session.cursors.place(topic, &self.hub));
+                        let notice = Notice::Ready {
+                            topics: &topics,
+                            resumed,
+                            correlation_id: id.as_deref(),
+                            place: place.unwrap_or_default(),
+                        };
                         let token = session.cursors.token(&self.hub);
                         if let Some(bytes) = session.codec.notice(&notice, token.as_ref()) {
                             session.push_control(bytes);

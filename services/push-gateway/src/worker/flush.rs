@@ -4,7 +4,6 @@ use std::io::{self, IoSlice, Write};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use prometheus::local::LocalHistogram;
 
 use super::Worker;
 use crate::codec::{CloseReason, GapReason};
@@ -38,18 +37,19 @@ pub struct FlushScratch {
     frames: Vec<Frame>,
     /// Cursors before the first gathered frame and after each.
     saved: Vec<Saved>,
-    event_to_socket: LocalHistogram,
     reported_behind: i64,
+    /// The last gathering found all that there is.
+    is_exhausted: bool,
 }
 
 impl FlushScratch {
     /// With room for one flush.
-    pub fn new(metrics: &GatewayMetrics) -> Self {
+    pub fn new() -> Self {
         Self {
             frames: Vec::with_capacity(FLUSH_FRAMES_MAX),
             saved: std::iter::repeat_with(Saved::default).take(FLUSH_FRAMES_MAX + 1).collect(),
-            event_to_socket: metrics.event_to_socket.local(),
             reported_behind: 0,
+            is_exhausted: false,
         }
     }
 
@@ -57,7 +57,6 @@ impl FlushScratch {
     pub fn report_behind(&mut self, metrics: &GatewayMetrics, behind: i64) {
         metrics.behind.add(behind - self.reported_behind);
         self.reported_behind = behind;
-        self.event_to_socket.flush();
     }
 }
 
@@ -81,7 +80,12 @@ impl Worker {
             let written = write(&mut self.sessions[index].socket, &self.flush.frames);
             let took = started.elapsed();
             match written {
-                Written::All => self.commit(index, usize::MAX, started, took),
+                Written::All => {
+                    self.commit(index, usize::MAX, started, took);
+                    if self.flush.is_exhausted {
+                        return self.after_flush(index);
+                    }
+                }
                 Written::Blocked(length) => {
                     self.commit(index, length, started, took);
                     return;
@@ -105,7 +109,12 @@ impl Worker {
             }
             return;
         }
-        if std::mem::take(&mut session.read_paused) {
+        for (tag, command) in std::mem::take(&mut session.when_drained) {
+            self.ask_service(index, tag, command);
+        }
+        if let Some(session) = self.sessions.get_mut(index)
+            && std::mem::take(&mut session.read_paused)
+        {
             self.read(index);
         }
     }
@@ -113,6 +122,7 @@ impl Worker {
     fn gather(&mut self, index: usize) {
         let scratch = &mut self.flush;
         scratch.frames.clear();
+        scratch.is_exhausted = false;
         let session = &mut self.sessions[index];
         let mut size = 0;
         if let Some(bytes) = session.partial.take() {
@@ -133,7 +143,7 @@ impl Worker {
         }
         let mut wait = None;
         while scratch.frames.len() < FLUSH_FRAMES_MAX && size < FLUSH_SIZE_MAX {
-            let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_ref()) {
+            let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_mut()) {
                 Next::Event(event, bytes) => {
                     (bytes, Kind::Gathered { event: Some((event.order, event.received_at)), gap: None })
                 }
@@ -146,6 +156,7 @@ impl Worker {
                 Next::Nothing => {
                     // A part that it waited for is of a stream that started anew, or of a topic that it left.
                     session.waiting = None;
+                    scratch.is_exhausted = true;
                     break;
                 }
             };
@@ -164,17 +175,19 @@ impl Worker {
     /// Settles a write that took `length` bytes (`usize::MAX`: all).
     fn commit(&mut self, index: usize, length: usize, started: Instant, took: std::time::Duration) {
         let session = &mut self.sessions[index];
-        let protocol = session.codec.protocol();
         let (mut left, mut events, mut written_bytes, mut kept) = (length, 0_u64, 0, 0);
         let mut unsent_control = Vec::new();
         let mut orders: [u64; FLUSH_FRAMES_MAX] = [0; FLUSH_FRAMES_MAX];
         let is_blocked = length != usize::MAX;
+        // What a frame is that says nothing depends on what is before it.
+        let mut is_cut = false;
         for frame in self.flush.frames.drain(..) {
             let Frame { mut bytes, kind } = frame;
             let sent = left.min(bytes.len());
             left -= sent;
             written_bytes += sent;
-            let is_begun = sent > 0 || bytes.is_empty();
+            let is_begun = sent > 0 || bytes.is_empty() && !is_cut;
+            is_cut |= sent < bytes.len();
             match kind {
                 Kind::Control if !is_begun => {
                     unsent_control.push(bytes);
@@ -188,7 +201,7 @@ impl Worker {
                         events += 1;
                         if order > 0 {
                             let latency = started.saturating_duration_since(received_at);
-                            self.flush.event_to_socket.observe(latency.as_secs_f64());
+                            self.tallies.event_to_socket.observe(latency.as_secs_f64());
                         }
                     }
                     if let Some(reason) = gap {
@@ -212,11 +225,13 @@ impl Worker {
         if written_bytes > 0 {
             session.written_at = Some(started);
             session.delivered += events;
-            self.metrics.written_bytes.inc_by(written_bytes as u64);
+            self.tallies.written_bytes.inc_by(written_bytes as u64);
+            self.tallies.write_time.observe(took.as_secs_f64());
         }
         if events > 0 {
-            self.metrics.delivered.with_label_values(&[protocol]).inc_by(events);
-            self.metrics.messages.with_label_values(&[session.codec.endpoint(), "out"]).inc_by(events);
+            let tally = self.tallies.get(session.tally);
+            tally.delivered.inc_by(events);
+            tally.messages_out.inc_by(events);
         }
         if !self.open_batches.is_empty() {
             let events = usize::try_from(events).unwrap_or(0).min(FLUSH_FRAMES_MAX);
@@ -226,6 +241,9 @@ impl Worker {
 }
 
 fn write(socket: &mut mio::net::TcpStream, frames: &[Frame]) -> Written {
+    if let [frame] = frames {
+        return write_one(socket, &frame.bytes);
+    }
     let total: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
     let mut written = 0;
     while written < total {
@@ -242,6 +260,21 @@ fn write(socket: &mut mio::net::TcpStream, frames: &[Frame]) -> Written {
             count += 1;
         }
         match socket.write_vectored(&slices[..count]) {
+            Ok(0) => return Written::Failed,
+            Ok(length) => written += length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked(written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Written::Failed,
+        }
+    }
+    Written::All
+}
+
+/// The usual case: one event, one frame, one call.
+fn write_one(socket: &mut mio::net::TcpStream, bytes: &[u8]) -> Written {
+    let mut written = 0;
+    while written < bytes.len() {
+        match socket.write(&bytes[written..]) {
             Ok(0) => return Written::Failed,
             Ok(length) => written += length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked(written),

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use mio::Waker;
 use proto_schemas::Stream;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::commands::Answer;
 use crate::position::Position;
-use crate::session::{ClientInfo, NewSession};
+use crate::session::NewSession;
 use crate::upstream::block::Block;
 use crate::upstream::sequencer::Batch;
+use crate::worker::Query;
 
 /// What a worker does for others.
 #[derive(Clone)]
@@ -30,8 +33,23 @@ pub enum Command {
     Block(Arc<Block>),
     /// NATS came or went.
     Upstream(bool),
-    /// All sessions are told to come back elsewhere and closed.
-    Drain,
+    /// A service answered a session's question.
+    Answer {
+        /// Index of the session.
+        session: usize,
+        /// Of that session and no other with its index.
+        generation: u64,
+        /// The codec's number of the question.
+        tag: u64,
+        /// What it said.
+        answer: Answer,
+    },
+    /// The sessions of this token or key are closed; `None`: look at all.
+    Revoked(Option<Arc<str>>),
+    /// So many of the sessions furthest behind are closed.
+    Shed(usize),
+    /// All sessions are told to come back elsewhere and closed, in waves within this time.
+    Drain(Duration),
     /// Ends the thread, whatever is left.
     Stop,
 }
@@ -41,7 +59,7 @@ pub enum Command {
 pub struct WorkerHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) sessions: SyncSender<NewSession>,
-    pub(super) describe: mpsc::Sender<oneshot::Sender<Vec<ClientInfo>>>,
+    pub(super) queries: mpsc::Sender<Query>,
     pub(super) waker: Arc<Waker>,
 }
 
@@ -60,14 +78,24 @@ impl WorkerHandle {
         }
     }
 
-    /// What the worker's sessions do now.
-    pub async fn describe(&self) -> Vec<ClientInfo> {
+    /// Asks the worker; `None` when it has ended.
+    pub async fn ask<A>(&self, query: impl FnOnce(oneshot::Sender<A>) -> Query) -> Option<A> {
         let (reply, answer) = oneshot::channel();
-        if self.describe.send(reply).await.is_err() {
-            return Vec::new();
-        }
+        self.queries.send(query(reply)).await.ok()?;
         self.wake();
-        answer.await.unwrap_or_default()
+        answer.await.ok()
+    }
+
+    /// Of a worker that has ended.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        let poll = mio::Poll::new().unwrap();
+        Self {
+            commands: mpsc::channel(1).0,
+            sessions: std::sync::mpsc::sync_channel(1).0,
+            queries: mpsc::channel(1).0,
+            waker: Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap()),
+        }
     }
 
     fn wake(&self) {

@@ -2,9 +2,15 @@
 //! themselves, so nothing is locked.
 
 mod connections;
+mod drain;
 mod flush;
 mod handle;
+mod identities;
 mod open_batches;
+mod queries;
+mod replace;
+mod tallies;
+mod wakes;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -13,25 +19,35 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chassis::auth::Revocations;
 use mio::{Events, Poll, Token, Waker};
 use proto_schemas::Stream;
 use slab::Slab;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::codec::{CloseReason, Notice};
+use crate::commands::Question;
 use crate::hub::{ChannelId, Hub};
 use crate::metrics::GatewayMetrics;
 use crate::position::Position;
-use crate::session::{ClientInfo, NewSession, Session};
+use crate::session::{NewSession, Session};
 use crate::upstream::block::{Block, BlockCache, BlockKey};
 use crate::upstream::history;
 use crate::upstream::sequencer::Batch;
+use drain::Waves;
 use flush::FlushScratch;
 pub use handle::{Command, WorkerHandle};
 use open_batches::OpenBatches;
+pub use queries::{Clients, Query};
+pub use replace::{Replacement, SessionRef};
+use tallies::Tallies;
+pub use tallies::TallyId;
+use wakes::Wakes;
 
 /// Commands waiting for a worker. Each may be a batch; when it is full the sequencer waits, and NATS keeps the rest.
 const COMMANDS_MAX: usize = 256;
+/// Questions from operators and other pods that wait; who asks more waits to ask.
+const QUERIES_MAX: usize = 16;
 /// Commands taken between two looks at the sockets.
 const COMMANDS_PER_TURN: usize = 64;
 /// How long a turn may flush before it looks at sockets and commands again.
@@ -60,13 +76,15 @@ pub fn spawn(
     index: usize,
     limits: Limits,
     history: mpsc::Sender<history::Request>,
+    questions: mpsc::Sender<Question>,
+    revocations: Revocations,
     metrics: GatewayMetrics,
 ) -> io::Result<(WorkerHandle, JoinHandle<()>)> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
     let (sessions, new_sessions) = sync_channel(limits.connections_max);
-    let (describe, describe_queue) = mpsc::channel(4);
+    let (queries, query_queue) = mpsc::channel(QUERIES_MAX);
     let worker = Worker {
         index,
         limits,
@@ -78,22 +96,26 @@ pub fn spawn(
         ready: VecDeque::new(),
         waiting: HashMap::new(),
         unauthenticated: VecDeque::new(),
+        wakes: Wakes::default(),
         open_batches: OpenBatches::default(),
-        flush: FlushScratch::new(&metrics),
+        flush: FlushScratch::new(),
+        tallies: Tallies::new(&metrics),
         commands: command_queue,
         new_sessions,
-        describe: describe_queue,
+        queries: query_queue,
         history,
+        questions,
+        revocations,
         metrics,
         upstream_connected: true,
-        draining: false,
+        waves: None,
         tick: 0,
     };
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let _guard = AbortOnPanic;
         worker.run();
     })?;
-    Ok((WorkerHandle { commands, sessions, describe, waker }, thread))
+    Ok((WorkerHandle { commands, sessions, queries, waker }, thread))
 }
 
 /// A pod without one of its workers would keep its clients' connections open and silent; ending sends them elsewhere.
@@ -121,15 +143,20 @@ struct Worker {
     waiting: HashMap<BlockKey, Vec<(usize, u64)>>,
     /// Sessions that have yet to prove who they are, oldest first.
     unauthenticated: VecDeque<(Instant, usize, u64)>,
+    wakes: Wakes,
     open_batches: OpenBatches,
     flush: FlushScratch,
+    tallies: Tallies,
     commands: mpsc::Receiver<Command>,
     new_sessions: Receiver<NewSession>,
-    describe: mpsc::Receiver<oneshot::Sender<Vec<ClientInfo>>>,
+    queries: mpsc::Receiver<Query>,
     history: mpsc::Sender<history::Request>,
+    questions: mpsc::Sender<Question>,
+    revocations: Revocations,
     metrics: GatewayMetrics,
     upstream_connected: bool,
-    draining: bool,
+    /// The pod stops.
+    waves: Option<Waves>,
     tick: u64,
 }
 
@@ -139,8 +166,10 @@ impl Worker {
         let mut next_tick = Instant::now() + TICK;
         loop {
             let has_more = !self.ready.is_empty() || !self.commands.is_empty();
+            let waves = self.waves.as_ref().and_then(Waves::next_due);
+            let due = [self.wakes.next_due(), waves].into_iter().flatten().fold(next_tick, Instant::min);
             let timeout =
-                if has_more { Duration::ZERO } else { next_tick.saturating_duration_since(Instant::now()) };
+                if has_more { Duration::ZERO } else { due.saturating_duration_since(Instant::now()) };
             match self.poll.poll(&mut events, Some(timeout)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -164,12 +193,14 @@ impl Worker {
             if self.take_commands() {
                 return;
             }
+            self.wake_due();
+            self.drain_due();
             self.flush_slice();
             if Instant::now() >= next_tick {
                 next_tick = Instant::now() + TICK;
                 self.tick();
             }
-            if self.draining && self.sessions.is_empty() {
+            if self.waves.is_some() && self.sessions.is_empty() {
                 return;
             }
         }
@@ -182,21 +213,21 @@ impl Worker {
                 Ok(Command::Batch(batch)) => self.take_batch(batch),
                 Ok(Command::Block(block)) => self.take_block(block),
                 Ok(Command::Upstream(connected)) => self.tell_upstream(connected),
-                Ok(Command::Drain) => self.drain(),
+                Ok(Command::Answer { session, generation, tag, answer }) => {
+                    if self.is_same(session, generation) {
+                        self.take_answer(session, tag, answer);
+                    }
+                }
+                Ok(Command::Revoked(id)) => self.revoke(id.as_deref()),
+                Ok(Command::Shed(count)) => self.shed(count),
+                Ok(Command::Drain(within)) => self.drain(within),
                 Ok(Command::Stop) => return true,
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => return true,
             }
         }
-        while let Ok(reply) = self.describe.try_recv() {
-            let now = Instant::now();
-            let describe = |session: &Session| {
-                let topics =
-                    session.cursors.topics(&self.hub).map(|topic| topic.as_str().to_owned()).collect();
-                session.describe(session.cursors.lag_events(&self.hub), topics, now)
-            };
-            // Fails only when nobody waits for it any more.
-            let _ = reply.send(self.sessions.iter().map(|(_, session)| describe(session)).collect());
+        while let Ok(query) = self.queries.try_recv() {
+            self.take_query(query);
         }
         false
     }
@@ -213,6 +244,7 @@ impl Worker {
     fn take_batch(&mut self, batch: Arc<Batch>) {
         let mut matched: Vec<ChannelId> = Vec::new();
         let (mut subscribers, mut behind) = (0, 0);
+        let now = Instant::now();
         for event in &batch.events {
             self.hub.append(event, &mut matched);
             for id in &matched {
@@ -223,6 +255,7 @@ impl Worker {
                         behind += 1;
                     } else if !session.is_queued {
                         session.is_queued = true;
+                        session.queued_at = now;
                         self.ready.push_back(follower.session);
                     }
                 }
@@ -274,19 +307,12 @@ impl Worker {
         }
     }
 
-    fn drain(&mut self) {
-        self.draining = true;
-        let all: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
-        for index in all {
-            self.close_politely(index, CloseReason::Draining);
-        }
-    }
-
     /// Puts a session on the ready list unless it is there or cannot go on.
     fn enqueue(&mut self, index: usize) {
         let session = &mut self.sessions[index];
         if !session.is_queued && session.blocked_since.is_none() {
             session.is_queued = true;
+            session.queued_at = Instant::now();
             self.ready.push_back(index);
         }
     }
@@ -298,14 +324,18 @@ impl Worker {
     }
 
     fn flush_slice(&mut self) {
-        let end = Instant::now() + FLUSH_SLICE;
+        let mut now = Instant::now();
+        let end = now + FLUSH_SLICE;
         while let Some(index) = self.ready.pop_front() {
             if let Some(session) = self.sessions.get_mut(index) {
                 session.is_queued = false;
+                let waited = now.saturating_duration_since(session.queued_at);
+                self.tallies.ready_wait.observe(waited.as_secs_f64());
                 self.flush(index);
             }
             self.open_batches.one_flushed();
-            if Instant::now() >= end {
+            now = Instant::now();
+            if now >= end {
                 break;
             }
         }
@@ -325,30 +355,46 @@ impl Worker {
         }
         let interval = self.limits.checkpoint_interval_s.max(1);
         // A pod that stops does not wait for those who take nothing.
-        let stall_timeout = if self.draining { LINGER } else { self.limits.stall_timeout };
+        let stall_timeout = if self.waves.is_some() { LINGER } else { self.limits.stall_timeout };
         let (mut over, mut due, mut behind) = (Vec::new(), Vec::new(), 0);
+        self.end_expired();
         for (index, session) in &self.sessions {
             behind += i64::from(session.is_behind());
             if session.is_stalled(stall_timeout) {
                 over.push((index, CloseReason::Stalled));
             } else if session.ended_at.is_some_and(|at| at.elapsed() >= LINGER) {
                 over.push((index, session.closing.unwrap_or(CloseReason::ClientGone)));
-            } else if index as u64 % interval == self.tick % interval
-                && !session.is_behind()
-                && !session.is_queued
-            {
-                due.push(index);
+            } else if index as u64 % interval == self.tick % interval {
+                due.push((index, !session.is_behind() && !session.is_queued));
             }
         }
         self.flush.report_behind(&self.metrics, behind);
+        self.tallies.flush();
         for (index, reason) in over {
             self.close(index, reason);
         }
-        for index in due {
-            self.checkpoint(index);
+        for (index, is_quiet) in due {
+            self.beat(index);
+            if is_quiet && self.sessions.contains(index) {
+                self.checkpoint(index);
+            }
         }
         for key in self.waiting.keys().copied().collect::<Vec<_>>() {
             self.ask(key);
+        }
+    }
+
+    /// The protocol's own ping, where it has one.
+    fn beat(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if session.closing.is_some() || session.codec.awaits_authentication() {
+            return;
+        }
+        let mut actions = Vec::new();
+        session.codec.beat(&mut actions);
+        if !actions.is_empty() {
+            self.act(index, actions);
+            self.enqueue(index);
         }
     }
 
@@ -357,8 +403,9 @@ impl Worker {
         if session.closing.is_some() || session.codec.awaits_authentication() {
             return;
         }
-        let Some(token) = session.cursors.token(&self.hub) else { return };
-        if let Some(bytes) = session.codec.notice(&Notice::Checkpoint, Some(&token)) {
+        if let Some(token) = session.cursors.token(&self.hub)
+            && let Some(bytes) = session.codec.notice(&Notice::Checkpoint, Some(&token))
+        {
             session.push_control(bytes);
             self.enqueue(index);
         }

@@ -1,0 +1,95 @@
+//! One connection of HTTP/1.1, over TCP or TLS.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, Request, header};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tower::ServiceExt;
+
+use super::takeover::{Handover, Peer, Takeover};
+use crate::linger::{self, Unread};
+
+/// Time for a request's head to arrive, and for the next one on an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest head, bytes; hyper reads bodies in pieces of at most this.
+const BUFFER_SIZE_MAX: usize = 64 * 1024;
+
+/// A connection that a handler took over.
+pub(super) struct TakenOver<S> {
+    /// Where its bytes come from.
+    pub(super) io: S,
+    /// What was read beyond the request's head.
+    pub(super) leftover: Bytes,
+    /// Who takes it.
+    pub(super) receiver: Handover,
+}
+
+/// Serves requests until the connection ends (`None`) or is taken over; when `closing` resolves, the one under way is
+/// the last.
+pub(super) async fn serve<S>(
+    io: S,
+    peer: Peer,
+    router: Router,
+    closing: impl Future<Output = ()>,
+) -> Option<TakenOver<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (takeover, mut handover) = Takeover::new();
+    let unread = Unread::default();
+    let followed = unread.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(takeover.clone());
+        request.extensions_mut().insert(peer);
+        let answer = router.clone().oneshot(request.map(|body| followed.follow(body)));
+        let followed = followed.clone();
+        // Boxed, because hyper gives the socket back only where the future can be moved.
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            if followed.is_left() {
+                // Hyper closes after such an answer; a client that is not told may send its next request into the end.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        })
+    });
+    let mut serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER_SIZE_MAX)
+        .serve_connection(TokioIo::new(io), service);
+    let mut closing = pin!(closing);
+    let mut told = false;
+    let receiver = loop {
+        tokio::select! {
+            // Errors here are the client's: it went away or spoke no HTTP, and hyper has answered what it could.
+            ended = poll_fn(|context| serving.poll_without_shutdown(context)) => {
+                let spoke_no_http = ended.is_err_and(|error| error.is_parse());
+                let mut io = serving.into_parts().io.into_inner();
+                if unread.is_left() || spoke_no_http {
+                    linger::close_slowly(io).await;
+                } else {
+                    // Fails only when the client is gone already.
+                    let _ = io.shutdown().await;
+                }
+                return None;
+            }
+            Ok(receiver) = &mut handover => break receiver,
+            () = &mut closing, if !told => {
+                told = true;
+                Pin::new(&mut serving).graceful_shutdown();
+            }
+        }
+    };
+    let parts = serving.into_parts();
+    Some(TakenOver { io: parts.io.into_inner(), leftover: parts.read_buf, receiver })
+}

@@ -34,13 +34,13 @@ pub fn on_every_pod(bench: &mut Bench) -> Result<()> {
         for lifetime_s in [LONG_S, SHORT_S] {
             let mut plan = Crowd::of_one_topic(Form::Ws, 2 * HOLDERS).plan(&first.server);
             plan.target.second_addr = Some(second.server.addr);
-            // A token that was revoked stays so: each round has a secret name of its own.
-            plan.target.credential = Some(credential(lifetime_s).named(&format!("round{round}")));
+            // A token that was revoked stays so: each round has names of its own.
+            let name = format!("round{round}-{lifetime_s}");
+            plan.target.credential = Some(credential(lifetime_s).named(&name));
             let expires_ns = expiry_ns(&plan.target.credential)?;
             first.ask(&Command::Open(Box::new(plan)))?;
             let control = hs256(SECRET, "control", unix_s()? + LONG_S, &["read", "write", "control"]);
-            let revoke =
-                (lifetime_s == LONG_S).then(|| (first.server.addr, control, format!("round{round}")));
+            let revoke = (lifetime_s == LONG_S).then(|| (first.server.addr, control, name));
             let is_revoked = revoke.is_some();
             let closing = first.ask(&Command::End { holders: HOLDERS, revoke, expires_ns })?.closing;
             if is_revoked { &mut revoked_ms } else { &mut expired_ms }.push(closing.p99_ms);

@@ -1,9 +1,10 @@
 //! What one session has seen, and the next frame for it: a merge over its subscriptions in the pod's order. Pure: no
 //! sockets, no clock.
 //!
-//! While a session has seen everything in order, it gets each event's shared wire form, whose token is the pod's. While
-//! it catches up, its frames carry a token of its own, made from its cursors, or none where its cursors within one
-//! stream differ so that no single place says what it has seen.
+//! While a session has seen everything in order, it gets each event's shared wire form, whose token is the pod's. So
+//! does one that catches up, where that token is right for it: it mostly is while the ring has what is missing. Else its
+//! frames carry a token of its own, made from its cursors, or none where its cursors within one stream differ so that no
+//! single place says what it has seen.
 
 mod candidate;
 
@@ -17,7 +18,7 @@ use proto_schemas::{Stream, TopicPattern};
 use crate::codec::{Codec, GapReason, Notice};
 use crate::event::Event;
 use crate::hub::{ChannelId, Follower, Hub};
-use crate::position::{BadToken, Position, Positions, RESUMABLE, TimeBits};
+use crate::position::{BadToken, Position, Positions, RESUMABLE, TimeBits, is_resumable};
 use crate::upstream::block::{BlockCache, BlockKey};
 
 #[derive(Debug)]
@@ -44,9 +45,16 @@ pub struct Saved {
 
 /// What comes next for a session.
 #[derive(Debug)]
-pub enum Next {
+pub enum Next<'a> {
     /// An event.
-    Event(Arc<Event>, Bytes),
+    Event {
+        /// It.
+        event: &'a Arc<Event>,
+        /// Its frame.
+        bytes: Bytes,
+        /// Nothing is after it; else nobody has looked.
+        is_last: bool,
+    },
     /// A gap, with its reason.
     Gap(GapReason, Bytes),
     /// Another notice.
@@ -247,12 +255,12 @@ impl Cursors {
     }
 
     /// The next frame, with the cursors moved past it.
-    pub fn next(&mut self, hub: &Hub, blocks: &BlockCache, codec: &mut dyn Codec) -> Next {
+    pub fn next<'a>(&mut self, hub: &'a Hub, blocks: &'a BlockCache, codec: &mut dyn Codec) -> Next<'a> {
         // Within a stream the lowest sequence comes first, and nothing passes a part that must be read back; between
         // streams the pod's order decides.
-        let mut of_stream: [Option<(Arc<Event>, usize)>; Stream::ALL.len()] = Default::default();
+        let mut of_stream: [Option<(&'a Arc<Event>, usize)>; Stream::ALL.len()] = Default::default();
         let mut waits: [Option<BlockKey>; Stream::ALL.len()] = Default::default();
-        let mut caught_up = true;
+        let (mut caught_up, mut may_have_more) = (true, false);
         for index in 0..self.subscriptions.len() {
             let subscription = &mut self.subscriptions[index];
             let event =
@@ -270,12 +278,18 @@ impl Cursors {
                     Candidate::Gap { from, to, reason } => {
                         match self.gap(index, from, to, reason, hub, codec) {
                             Some(gap) => return gap,
-                            None => continue,
+                            None => {
+                                may_have_more = true;
+                                continue;
+                            }
                         }
                     }
                     Candidate::SnapshotEnd => match self.snapshot_end(index, hub, codec) {
                         Some(bytes) => return Next::Notice(bytes),
-                        None => continue,
+                        None => {
+                            may_have_more = true;
+                            continue;
+                        }
                     },
                     Candidate::History(event) => {
                         caught_up = false;
@@ -283,6 +297,7 @@ impl Cursors {
                     }
                     Candidate::Ring(event) => event,
                 };
+            may_have_more |= self.subscriptions[index].cursor.snapshot_to.is_some();
             let best = &mut of_stream[event.stream as usize];
             if best.as_ref().is_none_or(|(best, _)| event.seq < best.seq) {
                 *best = Some((event, index));
@@ -294,19 +309,44 @@ impl Cursors {
         let Some((event, index)) = next else {
             return waits.into_iter().flatten().next().map_or(Next::Nothing, Next::Wait);
         };
-        self.advance(&event, hub);
+        self.advance(event, hub);
         let in_order = caught_up && event.order > self.order;
+        let is_last = in_order && !may_have_more && event.order == hub.head_order();
         // An event that was read back stood somewhere up to the head.
         self.order = self.order.max(if event.order == 0 { hub.head_order() } else { event.order });
         let form = codec.form();
         let followed = hub.channel(self.subscriptions[index].channel).pattern();
-        let bytes = if in_order || !form.carries_token {
+        let bytes = if in_order || !form.carries_token || self.is_told_by(event, hub) {
             let named = (form.names_pattern && followed.has_wildcard()).then_some(followed);
-            event.form(form, named, || codec.event(&event, followed, Some(&event.positions)))
+            event.form(form, named, || codec.event(event, followed, Some(&event.positions)))
         } else {
-            codec.event(&event, followed, self.token(hub).as_ref())
+            codec.event(event, followed, self.token(hub).as_ref())
         };
-        Next::Event(event, bytes)
+        Next::Event { event, bytes, is_last }
+    }
+
+    /// Whether the event's own token, the pod's when the event came, says exactly what this session has seen: in each
+    /// stream, nothing after that place was sent, and nothing up to it is missing.
+    fn is_told_by(&self, event: &Event, hub: &Hub) -> bool {
+        self.subscriptions.iter().all(|subscription| {
+            let channel = hub.channel(subscription.channel);
+            let stream = channel.pattern().stream();
+            if !is_resumable(stream) {
+                return true;
+            }
+            let Some(place) = event.positions.get(stream) else { return false };
+            let Cursor { seq, sent, generation, gap, verify, wanted, .. } = subscription.cursor;
+            let is_settled =
+                gap.is_none() && !verify && wanted.is_none() && generation == channel.generation();
+            let has_all = || {
+                seq >= channel.evicted_seq()
+                    && channel.next_after(seq).is_none_or(|missing| missing.seq > place.seq)
+            };
+            is_settled
+                && place.epoch == hub.head(stream).epoch
+                && sent <= place.seq
+                && (seq >= place.seq || has_all())
+        })
     }
 
     /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it.
@@ -330,7 +370,7 @@ impl Cursors {
         reason: GapReason,
         hub: &Hub,
         codec: &mut dyn Codec,
-    ) -> Option<Next> {
+    ) -> Option<Next<'static>> {
         let subscription = &mut self.subscriptions[index];
         subscription.cursor.gap = None;
         if let Some(to) = to {

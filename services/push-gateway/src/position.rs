@@ -47,6 +47,11 @@ pub struct Position {
     pub time: TimeBits,
 }
 
+/// Whether clients may continue in `stream` where they left off.
+pub fn is_resumable(stream: Stream) -> bool {
+    resumable_index(stream).is_some()
+}
+
 /// A place in each resumable stream; `None` where a client named none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Positions(pub [Option<Position>; RESUMABLE.len()]);
@@ -55,6 +60,13 @@ impl Positions {
     /// Of a pod that knows no stream yet: epoch 0 everywhere, which no stream has.
     pub fn unknown() -> Self {
         Self([Some(Position::default()); RESUMABLE.len()])
+    }
+
+    /// A place in one stream.
+    pub fn of(stream: Stream, position: Position) -> Self {
+        let mut positions = Self::default();
+        positions.set(stream, Some(position));
+        positions
     }
 
     /// The place in `stream`.

@@ -58,6 +58,7 @@ pub struct Session {
     pub blocked_since: Option<Instant>,
     /// A part of a stream must be read back first.
     pub waiting: Option<BlockKey>,
+    is_admitted: bool,
     /// Ends once what is in `control` is out.
     pub closing: Option<CloseReason>,
     /// Everything is sent and our side is closed; the client may still be reading.
@@ -131,6 +132,7 @@ impl Session {
             is_queued: false,
             blocked_since: None,
             waiting: None,
+            is_admitted: false,
             closing: None,
             ended_at: None,
             read_paused: false,
@@ -147,6 +149,23 @@ impl Session {
             place,
         };
         (session, actions, leftover)
+    }
+
+    /// Notes that it is put on a list of its worker; false where it is on one already, or cannot go on.
+    pub fn begin_waiting(&mut self) -> bool {
+        let begins = !self.is_queued && self.blocked_since.is_none();
+        if begins {
+            self.is_queued = true;
+            self.queued_at = Instant::now();
+        }
+        begins
+    }
+
+    /// Whether it may be sent events: its client has proved who it is, as far as its protocol asks. Asked at every
+    /// flush, so the answer is kept; a codec that awaits no proof never awaits one again.
+    pub fn is_admitted(&mut self) -> bool {
+        self.is_admitted = self.is_admitted || !self.codec.awaits_authentication();
+        self.is_admitted
     }
 
     /// Queues an answer or a notice.

@@ -42,10 +42,10 @@ pub(super) const LEAD_MAX: u64 = 10_000;
 pub(super) const READS_DECIDE: u8 = 2;
 
 /// What a subscription can give.
-pub(super) enum Candidate {
+pub(super) enum Candidate<'a> {
     Nothing,
-    Ring(Arc<Event>),
-    History(Arc<Event>),
+    Ring(&'a Arc<Event>),
+    History(&'a Arc<Event>),
     Wait(BlockKey),
     /// The session has seen more of the stream than this pod.
     Ahead,
@@ -117,7 +117,12 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
 }
 
 /// What comes next for a subscription to `channel`; moves `cursor` over what does not match.
-pub(super) fn candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub, blocks: &BlockCache) -> Candidate {
+pub(super) fn candidate<'a>(
+    cursor: &mut Cursor,
+    channel: &'a Channel,
+    hub: &Hub,
+    blocks: &'a BlockCache,
+) -> Candidate<'a> {
     let stream = channel.pattern().stream();
     let kind = stream.spec().kind;
     if cursor.generation != channel.generation() {
@@ -152,11 +157,11 @@ fn start_anew(cursor: &Cursor, channel: &Channel, hub: &Hub) -> Cursor {
     }
 }
 
-fn in_ring(cursor: &Cursor, channel: &Channel) -> Candidate {
-    channel.next_after(cursor.seq).cloned().map_or(Candidate::Nothing, Candidate::Ring)
+fn in_ring<'a>(cursor: &Cursor, channel: &'a Channel) -> Candidate<'a> {
+    channel.next_after(cursor.seq).map_or(Candidate::Nothing, Candidate::Ring)
 }
 
-fn state_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub) -> Candidate {
+fn state_candidate<'a>(cursor: &mut Cursor, channel: &'a Channel, hub: &Hub) -> Candidate<'a> {
     if cursor.snapshot_to.is_none() && cursor.seq < channel.evicted_seq() {
         cursor.seq = 0;
         cursor.snapshot_to = Some(hub.snapshot_seq());
@@ -165,17 +170,22 @@ fn state_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub) -> Candida
         let next = channel.next_after(cursor.seq);
         match (next, cursor.snapshot_to) {
             (Some(event), Some(to)) if event.seq <= to && event.removed => cursor.seq = event.seq,
-            (Some(event), Some(to)) if event.seq <= to => return Candidate::Ring(Arc::clone(event)),
+            (Some(event), Some(to)) if event.seq <= to => return Candidate::Ring(event),
             // The pod is still being told the values that are there.
             (None, Some(to)) if hub.head(Stream::State).seq < to => return Candidate::Nothing,
             (_, Some(_)) => return Candidate::SnapshotEnd,
-            (Some(event), None) => return Candidate::Ring(Arc::clone(event)),
+            (Some(event), None) => return Candidate::Ring(event),
             (None, None) => return Candidate::Nothing,
         }
     }
 }
 
-fn ordered_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub, blocks: &BlockCache) -> Candidate {
+fn ordered_candidate<'a>(
+    cursor: &mut Cursor,
+    channel: &'a Channel,
+    hub: &Hub,
+    blocks: &'a BlockCache,
+) -> Candidate<'a> {
     let stream = channel.pattern().stream();
     if cursor.wanted.is_some() && !hub.is_known(stream) {
         return Candidate::Ahead;
@@ -203,7 +213,7 @@ fn ordered_candidate(cursor: &mut Cursor, channel: &Channel, hub: &Hub, blocks: 
             return Candidate::Gap { from: Some(needed), to: Some(lost_to), reason: GapReason::Trimmed };
         }
         match next_in(block, cursor.seq, channel.pattern()) {
-            Some(event) => return Candidate::History(Arc::clone(event)),
+            Some(event) => return Candidate::History(event),
             None => {
                 cursor.seq = block.covers_to();
                 cursor.time = TimeBits::UNKNOWN;

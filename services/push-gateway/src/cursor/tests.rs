@@ -107,7 +107,8 @@ impl Pod {
                 payload: event.payload.clone(),
                 removed: false,
             };
-            Arc::new(Event::new(message, 0, Positions::default()))
+            let here = Position { epoch: EPOCH, seq: message.seq, time: message.time_bits };
+            Arc::new(Event::new(message, 0, Positions::of(key.stream, here)))
         });
         let covers_to = key.last_seq().min(self.hub.head(key.stream).seq);
         self.blocks.insert(Arc::new(Block::new(key, EPOCH, copies.collect(), covers_to, 1)));
@@ -161,7 +162,7 @@ fn flush(pod: &mut Pod, cursors: &mut Cursors, client: &mut Client, frames: usiz
     for number in 0..frames {
         cursors.save(&mut saved);
         match cursors.next(&pod.hub, &pod.blocks, &mut PlainText) {
-            Next::Event(_, bytes) | Next::Gap(_, bytes) | Next::Notice(bytes) => {
+            Next::Event { bytes, .. } | Next::Gap(_, bytes) | Next::Notice(bytes) => {
                 if cut && number + 1 == frames {
                     cursors.restore(&saved);
                     return true;
@@ -301,7 +302,7 @@ fn a_place_ahead_of_the_pod_is_waited_for_or_turns_out_to_be_lost() {
     assert!(matches!(fresh.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
     assert_eq!(fresh.token(&pod.hub).unwrap().get(Stream::Kb), since.get(Stream::Kb));
     pod.publish("governor.decisions");
-    let Next::Event(_, bytes) = fresh.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+    let Next::Event { bytes, .. } = fresh.next(&pod.hub, &pod.blocks, &mut PlainText) else {
         panic!("the decision")
     };
     let token: Positions = std::str::from_utf8(&bytes).unwrap().rsplit(' ').next().unwrap().parse().unwrap();
@@ -321,7 +322,7 @@ fn a_place_ahead_of_the_pod_is_waited_for_or_turns_out_to_be_lost() {
 
     (0..3).for_each(|_| pod.publish("kb.facts"));
     for cursors in [&mut fresh, &mut other] {
-        let Next::Event(event, _) = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+        let Next::Event { event, .. } = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
             panic!("the eighth")
         };
         assert_eq!(event.seq, 8);
@@ -387,7 +388,7 @@ fn a_trimmed_stream_and_a_slow_tail_say_what_is_lost() {
     slow.subscribe(1, &["logs.>".parse().unwrap()], None, &mut pod.hub);
     (0..50).for_each(|_| pod.publish("logs.kb.info"));
     assert!(matches!(slow.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Gap(GapReason::Skipped, _)));
-    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event(..)));
+    assert!(matches!(slow.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event { .. }));
 }
 
 #[test]
@@ -399,7 +400,7 @@ fn a_slow_follower_of_state_gets_the_newest_value_of_each_key() {
     (0..100).for_each(|_| ["state.kb", "state.gpu.n1"].iter().for_each(|topic| pod.publish(topic)));
     loop {
         match cursors.next(&pod.hub, &pod.blocks, &mut PlainText) {
-            Next::Event(event, _) => seen.push(name(&event)),
+            Next::Event { event, .. } => seen.push(name(event)),
             Next::Notice(bytes) => seen.push(String::from_utf8(bytes.to_vec()).unwrap().trim().to_owned()),
             Next::Nothing => break,
             other => panic!("{other:?}"),

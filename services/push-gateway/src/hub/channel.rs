@@ -77,9 +77,27 @@ impl Channel {
     }
 
     /// The first listed event after `seq` that still counts.
+    ///
+    /// Cost: O(log of how far `seq` is behind the newest): most sessions lack the last one or none, and the middle of
+    /// a long list would be looked at for nothing.
     pub fn next_after(&self, seq: u64) -> Option<&Arc<Event>> {
-        let start = self.entries.partition_point(|event| event.seq <= seq);
-        self.entries.range(start..).find(|event| !event.is_superseded())
+        let is_seen = |index: usize| self.entries[index].seq <= seq;
+        let length = self.entries.len();
+        let mut step = 1;
+        while step < length && !is_seen(length - step) {
+            step *= 2;
+        }
+        // What is before `low` is seen, and nothing from `high` on.
+        let (mut low, mut high) = (length.saturating_sub(step), length - step / 2);
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_seen(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        self.entries.range(low..).find(|event| !event.is_superseded())
     }
 
     /// Subjects that have a value now (state only).

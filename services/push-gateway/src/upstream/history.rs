@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::block::{BLOCK_LENGTH, Block, BlockKey};
 use super::message::{self, Place};
 use crate::event::Event;
-use crate::position::{Positions, parse_epoch};
+use crate::position::{Position, Positions, parse_epoch};
 use crate::worker::{Command, WorkerHandle};
 
 /// Reads under way at once.
@@ -113,7 +113,8 @@ async fn read(nats: &Nats, key: BlockKey) -> Result<Block, HistoryError> {
                 && let Ok(event) =
                     message::read(place, &message.subject, Some(&message.headers), message.payload)
             {
-                events.push(Arc::new(Event::new(event, 0, Positions::default())));
+                let here = Position { epoch, seq, time: event.time_bits };
+                events.push(Arc::new(Event::new(event, 0, Positions::of(key.stream, here))));
             }
         }
     }

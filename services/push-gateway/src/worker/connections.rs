@@ -49,7 +49,7 @@ impl Worker {
             if self.waves.is_some() {
                 self.close_politely(index, CloseReason::Draining);
             } else {
-                self.flush(index);
+                self.flush_answers(index);
             }
         }
         self.is_same(index, generation).then_some((index, generation))
@@ -94,9 +94,8 @@ impl Worker {
         self.tallies.get(session.tally).messages_in.inc_by(actions.len() as u64);
         let generation = session.generation;
         self.act(index, actions);
-        // Answers go out now, ahead of whatever the ready list holds.
         if self.is_same(index, generation) && self.sessions[index].blocked_since.is_none() {
-            self.flush(index);
+            self.flush_answers(index);
         }
     }
 

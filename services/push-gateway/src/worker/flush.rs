@@ -14,8 +14,6 @@ use crate::metrics::GatewayMetrics;
 const FLUSH_SIZE_MAX: usize = 64 * 1024;
 /// Frames gathered for one write.
 const FLUSH_FRAMES_MAX: usize = 64;
-/// Writes for one session before others get their turn.
-const WRITES_PER_TURN: usize = 4;
 
 /// A gathered frame.
 struct Frame {
@@ -35,8 +33,10 @@ enum Kind {
 /// Memory that flushes share, so that none allocates.
 pub struct FlushScratch {
     frames: Vec<Frame>,
-    /// Cursors before the first gathered frame and after each.
+    /// Cursors before each frame that was gathered from them.
     saved: Vec<Saved>,
+    /// Places in the pod's order of what a write took; empty where no batch is traced.
+    orders: Vec<u64>,
     reported_behind: i64,
     /// The last gathering found all that there is.
     is_exhausted: bool,
@@ -47,7 +47,8 @@ impl FlushScratch {
     pub fn new() -> Self {
         Self {
             frames: Vec::with_capacity(FLUSH_FRAMES_MAX),
-            saved: std::iter::repeat_with(Saved::default).take(FLUSH_FRAMES_MAX + 1).collect(),
+            saved: std::iter::repeat_with(Saved::default).take(FLUSH_FRAMES_MAX).collect(),
+            orders: Vec::with_capacity(FLUSH_FRAMES_MAX),
             reported_behind: 0,
             is_exhausted: false,
         }
@@ -69,32 +70,47 @@ enum Written {
 }
 
 impl Worker {
-    /// Sends what the session has not seen, as far as its socket takes it.
-    pub(super) fn flush(&mut self, index: usize) {
-        for _ in 0..WRITES_PER_TURN {
-            self.gather(index);
-            if self.flush.frames.is_empty() {
-                return self.after_flush(index);
-            }
-            let started = Instant::now();
-            let written = write(&mut self.sessions[index].socket, &self.flush.frames);
-            let took = started.elapsed();
-            match written {
-                Written::All => {
-                    self.commit(index, usize::MAX, started, took);
-                    if self.flush.is_exhausted {
-                        return self.after_flush(index);
-                    }
-                }
-                Written::Blocked(length) => {
-                    self.commit(index, length, started, took);
-                    return;
-                }
-                Written::Failed => return self.close(index, CloseReason::ClientGone),
-            }
+    /// Sends what the session has not seen: as much as one write takes, then others have their turn. From `now`; returns
+    /// when it was done, so that the clock is read once a write.
+    pub(super) fn flush(&mut self, index: usize, now: Instant) -> Instant {
+        let size = self.gather_answers(index);
+        self.gather_events(index, size);
+        if self.flush.frames.is_empty() {
+            self.after_flush(index);
+            return now;
         }
-        // It has more to send than its turn allows.
+        let (written, end) = self.write(index, now);
+        match written {
+            Written::All if self.flush.is_exhausted => self.after_flush(index),
+            Written::All => self.enqueue_to_catch_up(index),
+            Written::Blocked(_) => {}
+            Written::Failed => self.close(index, CloseReason::ClientGone),
+        }
+        end
+    }
+
+    /// Sends the answers that wait, ahead of whatever the ready list holds. Events have their turn there.
+    pub(super) fn flush_answers(&mut self, index: usize) {
+        self.gather_answers(index);
+        if !self.flush.frames.is_empty()
+            && let (Written::Failed, _) = self.write(index, Instant::now())
+        {
+            return self.close(index, CloseReason::ClientGone);
+        }
         self.enqueue(index);
+    }
+
+    /// Writes what is gathered, and settles it; when it was done.
+    fn write(&mut self, index: usize, started: Instant) -> (Written, Instant) {
+        let written = write(&mut self.sessions[index].socket, &self.flush.frames);
+        let end = Instant::now();
+        let took = end.saturating_duration_since(started);
+        match written {
+            Written::All => self.commit(index, usize::MAX, started, took),
+            Written::Blocked(length) => self.commit(index, length, started, took),
+            Written::Failed => {}
+        }
+        (written, end)
     }
 
     /// Everything that was there is out.
@@ -119,7 +135,8 @@ impl Worker {
         }
     }
 
-    fn gather(&mut self, index: usize) {
+    /// Gathers the rest of a frame and the answers that wait; their bytes.
+    fn gather_answers(&mut self, index: usize) -> usize {
         let scratch = &mut self.flush;
         scratch.frames.clear();
         scratch.is_exhausted = false;
@@ -136,15 +153,22 @@ impl Worker {
             size += bytes.len();
             scratch.frames.push(Frame { bytes, kind: Kind::Control });
         }
-        let mut gathered = 0;
-        session.cursors.save(&mut scratch.saved[gathered]);
-        if session.closing.is_some() || session.codec.awaits_authentication() {
+        size
+    }
+
+    /// Gathers events after `size` bytes of answers.
+    fn gather_events(&mut self, index: usize, mut size: usize) {
+        let (scratch, session) = (&mut self.flush, &mut self.sessions[index]);
+        if session.closing.is_some() || !session.is_admitted() {
+            scratch.is_exhausted = session.control.is_empty();
             return;
         }
-        let mut wait = None;
+        let (mut gathered, mut wait) = (0, None);
         while scratch.frames.len() < FLUSH_FRAMES_MAX && size < FLUSH_SIZE_MAX {
+            session.cursors.save(&mut scratch.saved[gathered]);
             let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_mut()) {
-                Next::Event(event, bytes) => {
+                Next::Event { event, bytes, is_last } => {
+                    scratch.is_exhausted = is_last;
                     (bytes, Kind::Gathered { event: Some((event.order, event.received_at)), gap: None })
                 }
                 Next::Gap(reason, bytes) => (bytes, Kind::Gathered { event: None, gap: Some(reason) }),
@@ -162,8 +186,10 @@ impl Worker {
             };
             size += bytes.len();
             gathered += 1;
-            session.cursors.save(&mut scratch.saved[gathered]);
             scratch.frames.push(Frame { bytes, kind });
+            if scratch.is_exhausted {
+                break;
+            }
         }
         if let Some(key) = wait
             && session.waiting != Some(key)
@@ -175,9 +201,11 @@ impl Worker {
     /// Settles a write that took `length` bytes (`usize::MAX`: all).
     fn commit(&mut self, index: usize, length: usize, started: Instant, took: std::time::Duration) {
         let session = &mut self.sessions[index];
-        let (mut left, mut events, mut written_bytes, mut kept) = (length, 0_u64, 0, 0);
+        let (mut left, mut events, mut written_bytes) = (length, 0_u64, 0);
+        let (mut kept, mut gathered) = (0, 0);
         let mut unsent_control = Vec::new();
-        let mut orders: [u64; FLUSH_FRAMES_MAX] = [0; FLUSH_FRAMES_MAX];
+        let is_traced = !self.open_batches.is_empty();
+        self.flush.orders.clear();
         let is_blocked = length != usize::MAX;
         // What a frame is that says nothing depends on what is before it.
         let mut is_cut = false;
@@ -193,11 +221,17 @@ impl Worker {
                     unsent_control.push(bytes);
                     continue;
                 }
-                Kind::Gathered { .. } if !is_begun => continue,
+                Kind::Gathered { .. } if !is_begun => {
+                    gathered += 1;
+                    continue;
+                }
                 Kind::Gathered { event, gap } => {
+                    gathered += 1;
                     kept += 1;
                     if let Some((order, received_at)) = event {
-                        orders[usize::try_from(events).unwrap_or(0).min(FLUSH_FRAMES_MAX - 1)] = order;
+                        if is_traced {
+                            self.flush.orders.push(order);
+                        }
                         events += 1;
                         if order > 0 {
                             let latency = started.saturating_duration_since(received_at);
@@ -219,7 +253,9 @@ impl Worker {
             for bytes in unsent_control.into_iter().rev() {
                 session.unpop_control(bytes);
             }
-            session.cursors.restore(&self.flush.saved[kept]);
+            if kept < gathered {
+                session.cursors.restore(&self.flush.saved[kept]);
+            }
             session.blocked_since = Some(session.blocked_since.unwrap_or(started));
         }
         if written_bytes > 0 {
@@ -233,9 +269,8 @@ impl Worker {
             tally.delivered.inc_by(events);
             tally.messages_out.inc_by(events);
         }
-        if !self.open_batches.is_empty() {
-            let events = usize::try_from(events).unwrap_or(0).min(FLUSH_FRAMES_MAX);
-            self.open_batches.written(orders[..events].iter().copied(), started, took);
+        if is_traced {
+            self.open_batches.written(&self.flush.orders, started, took);
         }
     }
 }

@@ -50,8 +50,14 @@ const COMMANDS_MAX: usize = 256;
 const QUERIES_MAX: usize = 16;
 /// Commands taken between two looks at the sockets.
 const COMMANDS_PER_TURN: usize = 64;
+/// Connections taken over between two looks at the sockets.
+const OPENED_PER_TURN: usize = 32;
+/// Sockets looked at in one turn.
+const SOCKETS_PER_TURN: usize = 128;
 /// How long a turn may flush before it looks at sockets and commands again.
 const FLUSH_SLICE: Duration = Duration::from_millis(1);
+/// How long a turn may serve those that catch up, beside the others.
+const CATCH_UP_SLICE: Duration = Duration::from_micros(250);
 /// How often the slow duties are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// A client has this long to close its side once ours is closed.
@@ -94,6 +100,7 @@ pub fn spawn(
         hub: Hub::new(limits.ring_size_bytes),
         blocks: BlockCache::default(),
         ready: VecDeque::new(),
+        catching_up: VecDeque::new(),
         waiting: HashMap::new(),
         unauthenticated: VecDeque::new(),
         wakes: Wakes::default(),
@@ -137,8 +144,11 @@ struct Worker {
     next_generation: u64,
     hub: Hub,
     blocks: BlockCache,
-    /// Sessions with something to send, each at most once.
+    /// Sessions with something to send, each at most once here or in `catching_up`.
     ready: VecDeque<usize>,
+    /// Those that have more to send than one turn allows, or come back from a full socket or a part that was read back.
+    /// They have a slice of their own, so that somebody's 500 missed events delay nobody's newest.
+    catching_up: VecDeque<usize>,
     /// Sessions (with their generation) that wait for a block; the block is asked for once.
     waiting: HashMap<BlockKey, Vec<(usize, u64)>>,
     /// Sessions that have yet to prove who they are, oldest first.
@@ -162,10 +172,12 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        let mut events = Events::with_capacity(1_024);
+        let mut events = Events::with_capacity(SOCKETS_PER_TURN);
         let mut next_tick = Instant::now() + TICK;
+        let mut opened = 0;
         loop {
-            let has_more = !self.ready.is_empty() || !self.commands.is_empty();
+            let has_ready = !self.ready.is_empty() || !self.catching_up.is_empty();
+            let has_more = has_ready || !self.commands.is_empty() || opened == OPENED_PER_TURN;
             let waves = self.waves.as_ref().and_then(Waves::next_due);
             let due = [self.wakes.next_due(), waves].into_iter().flatten().fold(next_tick, Instant::min);
             let timeout =
@@ -187,8 +199,12 @@ impl Worker {
                     self.read(index);
                 }
             }
-            while let Ok(new) = self.new_sessions.try_recv() {
+            opened = 0;
+            while opened < OPENED_PER_TURN
+                && let Ok(new) = self.new_sessions.try_recv()
+            {
                 self.open(new);
+                opened += 1;
             }
             if self.take_commands() {
                 return;
@@ -196,6 +212,7 @@ impl Worker {
             self.wake_due();
             self.drain_due();
             self.flush_slice();
+            self.catch_up_slice();
             if Instant::now() >= next_tick {
                 next_tick = Instant::now() + TICK;
                 self.tick();
@@ -276,7 +293,7 @@ impl Worker {
                 let session = &mut self.sessions[index];
                 session.waiting = None;
                 session.cursors.note_read(key, &self.hub);
-                self.enqueue(index);
+                self.enqueue_to_catch_up(index);
             }
         }
     }
@@ -307,38 +324,55 @@ impl Worker {
         }
     }
 
-    /// Puts a session on the ready list unless it is there or cannot go on.
+    /// Puts a session on the ready list unless it is on a list or cannot go on.
     fn enqueue(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        if !session.is_queued && session.blocked_since.is_none() {
-            session.is_queued = true;
-            session.queued_at = Instant::now();
+        if self.sessions[index].begin_waiting() {
             self.ready.push_back(index);
+        }
+    }
+
+    /// As [`Self::enqueue`], for a session that may have much to send.
+    fn enqueue_to_catch_up(&mut self, index: usize) {
+        if self.sessions[index].begin_waiting() {
+            self.catching_up.push_back(index);
         }
     }
 
     fn unblock(&mut self, index: usize) {
         if self.sessions[index].blocked_since.take().is_some() {
-            self.enqueue(index);
+            self.enqueue_to_catch_up(index);
         }
     }
 
     fn flush_slice(&mut self) {
         let mut now = Instant::now();
         let end = now + FLUSH_SLICE;
-        while let Some(index) = self.ready.pop_front() {
-            if let Some(session) = self.sessions.get_mut(index) {
-                session.is_queued = false;
-                let waited = now.saturating_duration_since(session.queued_at);
-                self.tallies.ready_wait.observe(waited.as_secs_f64());
-                self.flush(index);
-            }
+        while now < end
+            && let Some(index) = self.ready.pop_front()
+        {
+            now = self.flush_queued(index, now);
             self.open_batches.one_flushed();
-            now = Instant::now();
-            if now >= end {
-                break;
-            }
         }
+    }
+
+    fn catch_up_slice(&mut self) {
+        let mut now = Instant::now();
+        let end = now + CATCH_UP_SLICE;
+        while now < end
+            && let Some(index) = self.catching_up.pop_front()
+        {
+            now = self.flush_queued(index, now);
+        }
+    }
+
+    fn flush_queued(&mut self, index: usize, mut now: Instant) -> Instant {
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.is_queued = false;
+            let waited = now.saturating_duration_since(session.queued_at);
+            self.tallies.ready_wait.observe(waited.as_secs_f64());
+            now = self.flush(index, now);
+        }
+        now
     }
 
     /// Once a second: stalled and unauthenticated sessions, checkpoints, blocks that did not come.
@@ -349,7 +383,7 @@ impl Worker {
                 break;
             }
             self.unauthenticated.pop_front();
-            if self.is_same(index, generation) && self.sessions[index].codec.awaits_authentication() {
+            if self.is_same(index, generation) && !self.sessions[index].is_admitted() {
                 self.close_politely(index, CloseReason::Unauthenticated);
             }
         }
@@ -387,7 +421,7 @@ impl Worker {
     /// The protocol's own ping, where it has one.
     fn beat(&mut self, index: usize) {
         let session = &mut self.sessions[index];
-        if session.closing.is_some() || session.codec.awaits_authentication() {
+        if session.closing.is_some() || !session.is_admitted() {
             return;
         }
         let mut actions = Vec::new();
@@ -400,7 +434,7 @@ impl Worker {
 
     fn checkpoint(&mut self, index: usize) {
         let session = &mut self.sessions[index];
-        if session.closing.is_some() || session.codec.awaits_authentication() {
+        if session.closing.is_some() || !session.is_admitted() {
             return;
         }
         if let Some(token) = session.cursors.token(&self.hub)

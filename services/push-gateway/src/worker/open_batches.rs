@@ -48,8 +48,8 @@ impl OpenBatches {
     }
 
     /// A write took these events (by their place in the pod's order) and this long.
-    pub fn written(&mut self, orders: impl Iterator<Item = u64>, started: Instant, took: Duration) {
-        for order in orders {
+    pub fn written(&mut self, orders: &[u64], started: Instant, took: Duration) {
+        for &order in orders {
             // Order 0 was read back: of no batch.
             if order == 0 {
                 continue;

@@ -52,6 +52,8 @@ pub enum Next<'a> {
         event: &'a Arc<Event>,
         /// Its frame.
         bytes: Bytes,
+        /// It came while the session was there; else it is made up for.
+        is_live: bool,
         /// Nothing is after it; else nobody has looked.
         is_last: bool,
     },
@@ -322,7 +324,7 @@ impl Cursors {
         } else {
             codec.event(event, followed, self.token(hub).as_ref())
         };
-        Next::Event { event, bytes, is_last }
+        Next::Event { event, bytes, is_live: in_order, is_last }
     }
 
     /// Whether the event's own token, the pod's when the event came, says exactly what this session has seen: in each

@@ -39,7 +39,7 @@ use tokio::sync::mpsc;
 pub use config::Config;
 
 use crate::admission::{Admission, AdmissionLimits};
-use crate::api::{Api, Console, ServiceUrls};
+use crate::api::{Console, Gateway, ServiceUrls};
 use crate::budget::Budget;
 use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
@@ -99,24 +99,24 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         per_address: Some(config.max_connections_per_address).filter(|max| *max > 0),
         per_second: Some(config.max_connects_per_second).filter(|max| *max > 0),
     };
-    let routes = api::router(Api {
+    let routes = api::router(Arc::new(Gateway {
         auth: chassis.auth.clone(),
         nats: chassis.nats.clone(),
         fleet,
-        tickets: Arc::new(tickets),
+        tickets,
         admission: Admission::new(admission_limits, budget),
-        workers: workers.clone().into(),
+        workers: workers.clone(),
         limits,
         profile,
-        services: Arc::new(ServiceUrls {
+        services: ServiceUrls {
             knowledge_base: config.kb_url,
             governor: config.governor_url,
             gpu_monitor: config.gpu_monitor_url,
-        }),
-        console: Arc::new(Console::load(&config.console_dir)),
+        },
+        console: Console::load(&config.console_dir),
         metrics,
-        next_worker: Arc::new(AtomicUsize::new(0)),
-    });
+        next_worker: AtomicUsize::new(0),
+    }));
     let common = config.common;
     let drained = async {
         shutdown.requested().await;

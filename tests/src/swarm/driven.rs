@@ -65,9 +65,14 @@ pub enum Command {
         /// Events under way at once.
         window: u32,
     },
-    /// Drop all clients, publish so many events, open them again with their tokens, and wait until they have all
-    Resume {
+    /// Drop all clients, and publish so many events
+    Miss {
         /// Events that all of them miss.
+        missed: u32,
+    },
+    /// Open the clients that were dropped again with their tokens, and wait until they have what they missed
+    ComeBack {
+        /// Events that each lacks.
         missed: u32,
     },
     /// End the right to stay of so many holders of two connections each, and wait until these are closed
@@ -151,9 +156,13 @@ fn obey(swarm: &mut Swarm, publisher: &mut Option<Publisher>, command: Command) 
             }
             Ok(())
         }
-        Command::Resume { missed } => {
+        Command::Miss { missed } => {
             let publisher = publisher.as_mut().context(entered)?;
-            swarm.reconnect(|_| (0..missed).try_for_each(|_| publisher.publish(std::iter::once(0), None)))?;
+            swarm.leave();
+            (0..missed).try_for_each(|_| publisher.publish(std::iter::once(0), None))
+        }
+        Command::ComeBack { missed } => {
+            swarm.come_back()?;
             let clients = swarm.counts().ready as u64;
             swarm.wait_for_deliveries(clients * u64::from(missed))
         }

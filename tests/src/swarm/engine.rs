@@ -59,6 +59,8 @@ pub struct Swarm {
     pub poll: Poll,
     events: Events,
     clients: Vec<Option<Client>>,
+    /// Those that left.
+    away: Vec<Client>,
     common: Option<Common>,
     plan: Option<Plan>,
     tally: Tally,
@@ -78,6 +80,7 @@ impl Swarm {
             poll: Poll::new().context("no poller")?,
             events: Events::with_capacity(POLL_EVENTS),
             clients: Vec::new(),
+            away: Vec::new(),
             common: None,
             plan: None,
             tally: Tally::default(),
@@ -107,6 +110,7 @@ impl Swarm {
     /// Closes all clients.
     pub fn close(&mut self) {
         self.clients.clear();
+        self.away.clear();
         (self.ready, self.stalled) = (0, 0);
     }
 
@@ -129,25 +133,23 @@ impl Swarm {
         self.open_all((0..all).map(|number| (number, number >= stalled, None)).collect())
     }
 
-    /// Closes clients and opens them again with their tokens; `meanwhile` runs while they are away.
+    /// Closes all clients; [`Self::come_back`] opens them again.
+    pub fn leave(&mut self) {
+        (self.ready, self.stalled) = (0, 0);
+        self.away.extend(std::mem::take(&mut self.clients).into_iter().flatten());
+        for client in &self.away {
+            // An error means that it is closed already.
+            let _ = client.socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// Opens the clients that left, with their tokens.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn reconnect(&mut self, meanwhile: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let before: Vec<Client> = std::mem::take(&mut self.clients).into_iter().flatten().collect();
-        (self.ready, self.stalled) = (0, 0);
-        let mut kept = Vec::with_capacity(before.len());
-        for client in before {
-            kept.push((client.number, client.reads, Some(client)));
-        }
-        for (_, _, client) in &mut kept {
-            if let Some(client) = client {
-                // The server must see them go before the events come that they miss.
-                let _ = client.socket.shutdown(std::net::Shutdown::Both);
-            }
-        }
-        meanwhile(self)?;
-        self.open_all(kept)
+    pub fn come_back(&mut self) -> Result<()> {
+        let away = std::mem::take(&mut self.away);
+        self.open_all(away.into_iter().map(|client| (client.number, client.reads, Some(client))).collect())
     }
 
     fn open_all(&mut self, mut wanted: Vec<(u32, bool, Option<Client>)>) -> Result<()> {

@@ -123,7 +123,8 @@ pub fn main(arguments: &LoadArguments) -> Result<()> {
     let parts = arguments.reconnects + 1;
     for part in 0..parts {
         if part > 0 {
-            swarm.reconnect(|_| Ok(()))?;
+            swarm.leave();
+            swarm.come_back()?;
         }
         let duration = Duration::from_secs_f64(arguments.duration / f64::from(parts));
         publisher = swarm.open_loop(publisher, arguments.rate, duration, arguments.pinging)?;

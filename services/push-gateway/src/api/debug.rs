@@ -40,6 +40,6 @@ pub async fn clients(State(api): State<Api>, _: CanControl) -> Json<Value> {
 pub async fn profile(State(api): State<Api>) -> Json<Value> {
     let mut profile = json!(api.profile);
     profile["sign_in"] = json!(!api.auth.is_open());
-    profile["services"] = json!(*api.services);
+    profile["services"] = json!(api.services);
     Json(profile)
 }

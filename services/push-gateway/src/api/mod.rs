@@ -45,9 +45,11 @@ pub struct ServiceUrls {
     pub gpu_monitor: String,
 }
 
-/// What the endpoints need. Cheap to clone.
-#[derive(Clone)]
-pub struct Api {
+/// What the endpoints share: one count a request, not one a part.
+pub type Api = Arc<Gateway>;
+
+/// What the endpoints need.
+pub struct Gateway {
     /// Who may call.
     pub auth: Auth,
     /// To publish what clients publish.
@@ -55,23 +57,23 @@ pub struct Api {
     /// All pods.
     pub fleet: Fleet,
     /// For clients that cannot send headers.
-    pub tickets: Arc<Tickets>,
+    pub tickets: Tickets,
     /// How many connections are taken.
     pub admission: Admission,
     /// The workers; connections go to them in turn.
-    pub workers: Arc<[WorkerHandle]>,
+    pub workers: Vec<WorkerHandle>,
     /// Limits of a worker.
     pub limits: Limits,
     /// What is switched on.
     pub profile: Profile,
     /// Where browsers reach the other services.
-    pub services: Arc<ServiceUrls>,
+    pub services: ServiceUrls,
     /// The built page.
-    pub console: Arc<Console>,
+    pub console: Console,
     /// Of the process.
     pub metrics: GatewayMetrics,
     /// Which worker is next.
-    pub next_worker: Arc<AtomicUsize>,
+    pub next_worker: AtomicUsize,
 }
 
 /// All endpoints.
@@ -106,7 +108,7 @@ pub struct Handover {
     pub place: Place,
 }
 
-impl Api {
+impl Gateway {
     /// Takes a place for a connection of `user`.
     ///
     /// # Errors

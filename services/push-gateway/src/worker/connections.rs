@@ -120,8 +120,10 @@ impl Worker {
                     let resumed = session.cursors.subscribe(index, &topics, since.as_ref(), &mut self.hub);
                     if since.is_some() {
                         self.metrics.resumed(resumed);
+                        self.enqueue_to_catch_up(index);
                     }
                     if let Tell::Ready(id) = tell {
+                        let session = &mut self.sessions[index];
                         let place = topics.first().and_then(|topic| session.cursors.place(topic, &self.hub));
                         let notice = Notice::Ready {
                             topics: &topics,

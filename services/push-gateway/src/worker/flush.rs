@@ -26,7 +26,8 @@ enum Kind {
     Partial,
     /// An answer or a notice that was queued.
     Control,
-    /// From the cursors: an event with its place in the pod's order and when the pod got it, or a notice between events.
+    /// From the cursors: an event with its place in the pod's order (0: it is made up for, so that its age says nothing
+    /// of this pod) and when the pod got it, or a notice between events.
     Gathered { event: Option<(u64, Instant)>, gap: Option<GapReason> },
 }
 
@@ -167,9 +168,10 @@ impl Worker {
         while scratch.frames.len() < FLUSH_FRAMES_MAX && size < FLUSH_SIZE_MAX {
             session.cursors.save(&mut scratch.saved[gathered]);
             let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_mut()) {
-                Next::Event { event, bytes, is_last } => {
+                Next::Event { event, bytes, is_live, is_last } => {
                     scratch.is_exhausted = is_last;
-                    (bytes, Kind::Gathered { event: Some((event.order, event.received_at)), gap: None })
+                    let order = if is_live { event.order } else { 0 };
+                    (bytes, Kind::Gathered { event: Some((order, event.received_at)), gap: None })
                 }
                 Next::Gap(reason, bytes) => (bytes, Kind::Gathered { event: None, gap: Some(reason) }),
                 Next::Notice(bytes) => (bytes, Kind::Gathered { event: None, gap: None }),

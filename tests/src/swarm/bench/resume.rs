@@ -1,6 +1,10 @@
 //! Everybody was away and comes back at once: 5,000 clients resume with their tokens and get 500 missed events each,
 //! beside the raw writer's cost for the same bytes; and what live clients of another topic feel meanwhile.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, setpriority_process};
 
@@ -22,6 +26,10 @@ const LIVE_RATE_PER_S: f64 = 50.0;
 /// Their p99 meanwhile may be so many times theirs on a quiet gateway, and so much more.
 const LIVE_FACTOR: f64 = 2.0;
 const LIVE_MORE_MS: f64 = 5.0;
+/// The gateway's count of what came from NATS.
+const INGESTED: &str = "bywash_gateway_ingested_events_total{stream=\"APP\"}";
+/// How long a burst may take through NATS, which writes each event to its disk.
+const INGEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Live clients share a core with those that resume and must not wait for them.
 const NICENESS: i32 = -15;
 
@@ -49,9 +57,11 @@ pub fn missed_events(bench: &mut Bench) -> Result<()> {
         let steady = Command::Steady { rate_per_s: LIVE_RATE_PER_S, seconds, pinging: 0 };
         quiet_ms.push(live.ask(&steady)?.latency.p99_ms);
         // Coming back without having missed anything: what the handshakes cost of the figure.
-        opening.push(resume(&mut ours, 0)?.1);
+        miss(&mut ours, 0)?;
+        opening.push(come_back(&mut ours, 0)?.1);
+        miss(&mut ours, MISSED)?;
         live.tell(&steady)?;
-        let resumed = resume(&mut ours, MISSED);
+        let resumed = come_back(&mut ours, MISSED);
         meanwhile_ms.push(live.answer()?.latency.p99_ms);
         let (deliveries, cpu_s) = resumed?;
         per_cpu.entry(Contestant::Bywash).or_default().push(deliveries / cpu_s);
@@ -102,10 +112,33 @@ fn live_clients(bench: &Bench, ours: &Lane) -> Result<SwarmProcess> {
     Ok(live)
 }
 
-/// Lets everybody miss `missed` events and come back; deliveries and CPU time.
-fn resume(lane: &mut Lane, missed: u32) -> Result<(f64, f64)> {
+/// Sends everybody away and publishes what they miss; returns once the gateway has it.
+fn miss(lane: &mut Lane, missed: u32) -> Result<()> {
+    let before = ingested(lane)?;
+    lane.ask(&Command::Miss { missed })?;
+    let start = Instant::now();
+    while ingested(lane)? < before + u64::from(missed) {
+        ensure!(start.elapsed() < INGEST_TIMEOUT, "the gateway lacks events that were published");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Events that the gateway has got, from its metrics.
+fn ingested(lane: &Lane) -> Result<u64> {
+    let addr = lane.server.addr;
+    let mut socket = TcpStream::connect(addr).context("the gateway is gone")?;
+    write!(socket, "GET /metrics HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).context("no answer to a look at the metrics")?;
+    let counts = answer.lines().filter(|line| line.starts_with(INGESTED));
+    Ok(counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum())
+}
+
+/// Everybody comes back; deliveries and CPU time.
+fn come_back(lane: &mut Lane, missed: u32) -> Result<(f64, f64)> {
     let before = lane.server.cpu()?;
-    let counts = lane.ask(&Command::Resume { missed })?;
+    let counts = lane.ask(&Command::ComeBack { missed })?;
     let cpu_s = lane.server.cpu()?.since(before).all_s;
     let (holes, doubles, gaps) = (counts.missing, counts.repeated, counts.told_gaps);
     ensure!(

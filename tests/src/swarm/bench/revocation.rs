@@ -40,7 +40,7 @@ pub fn on_every_pod(bench: &mut Bench) -> Result<()> {
             let expires_ns = expiry_ns(&plan.target.credential)?;
             first.ask(&Command::Open(Box::new(plan)))?;
             let control = hs256(SECRET, "control", unix_s()? + LONG_S, &["read", "write", "control"]);
-            let revoke = (lifetime_s == LONG_S).then(|| (first.server.addr, control, name));
+            let revoke = (lifetime_s == LONG_S).then_some((first.server.addr, control, name));
             let is_revoked = revoke.is_some();
             let closing = first.ask(&Command::End { holders: HOLDERS, revoke, expires_ns })?.closing;
             if is_revoked { &mut revoked_ms } else { &mut expired_ms }.push(closing.p99_ms);

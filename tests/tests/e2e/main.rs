@@ -25,4 +25,5 @@ mod slow_client;
 mod streams;
 mod themis;
 mod trace;
+mod upstream;
 mod websocket;

@@ -20,6 +20,7 @@ mod published_sse;
 mod published_themis;
 mod published_websockets;
 mod recovery;
+mod resume_property;
 mod rollout;
 mod slow_client;
 mod streams;

@@ -21,12 +21,16 @@ struct Entry {
 /// What a stream held over time.
 #[derive(Debug, Clone)]
 pub struct Truth {
-    /// Sequence -> entry, one map a version; never empty.
-    versions: Vec<BTreeMap<u64, Entry>>,
-    /// No version keeps what is up to here for sure.
+    /// Never empty.
+    versions: Vec<Version>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Version {
+    /// By sequence, with those that are not kept any more.
+    entries: BTreeMap<u64, Entry>,
+    /// What is up to here need not be kept.
     trimmed_to: u64,
-    /// Its owner fills it up again after it was set back, so that a client may get events again, once it is told.
-    is_refilled: bool,
 }
 
 /// Where a client begins.
@@ -73,67 +77,66 @@ pub struct Tally {
     pub gaps: u64,
 }
 
-impl Truth {
-    /// An empty stream. `is_refilled`: see the field.
-    pub fn new(is_refilled: bool) -> Self {
-        Self { versions: vec![BTreeMap::new()], trimmed_to: 0, is_refilled }
+impl Default for Truth {
+    /// An empty stream.
+    fn default() -> Self {
+        Self { versions: vec![Version::default()] }
     }
+}
 
+impl Truth {
     /// The stream took this.
     pub fn append(&mut self, seq: u64, topic: &str, number: u64) {
         let entry = Entry { topic: topic.to_owned(), number };
-        self.newest_mut().insert(seq, entry);
+        self.newest_mut().entries.insert(seq, entry);
     }
 
     /// The stream lost everything after `to`.
     pub fn set_back(&mut self, to: u64) {
         let newest = self.newest();
         // A stream that lost nothing is the same one.
-        if newest.range(to + 1..).next().is_some() {
-            let kept = newest.range(..=to).map(|(seq, entry)| (*seq, entry.clone())).collect();
+        if newest.entries.range(to + 1..).next().is_some() {
+            let mut kept = newest.clone();
+            kept.entries.split_off(&(to + 1));
             self.versions.push(kept);
         }
     }
 
-    /// The stream lost its end and got it back from its owner.
-    pub fn refilled(&mut self) {
-        let same = self.newest().clone();
-        self.versions.push(same);
-    }
-
     /// The stream was made anew.
     pub fn begin_anew(&mut self) {
-        self.versions.push(BTreeMap::new());
+        self.versions.push(Version::default());
     }
 
     /// The stream let everything up to `to` go.
     pub fn trim(&mut self, to: u64) {
-        self.trimmed_to = self.trimmed_to.max(to);
+        let newest = self.newest_mut();
+        newest.trimmed_to = newest.trimmed_to.max(to);
     }
 
     /// Sequences of the newest version: first and last.
     pub fn bounds(&self) -> Option<(u64, u64)> {
-        let newest = self.newest();
+        let newest = &self.newest().entries;
         Some((*newest.first_key_value()?.0, *newest.last_key_value()?.0))
     }
 
-    /// How many versions there were.
-    pub fn versions(&self) -> usize {
-        self.versions.len()
+    /// The versions that have what the first one has up to `seq`.
+    fn same_up_to(&self, seq: u64) -> Vec<usize> {
+        let of = |version: usize| self.versions[version].entries.range(..=seq);
+        (0..self.versions.len()).filter(|version| of(*version).eq(of(0))).collect()
     }
 
-    fn newest(&self) -> &BTreeMap<u64, Entry> {
+    fn newest(&self) -> &Version {
         self.versions.last().expect("there is always a version")
     }
 
-    fn newest_mut(&mut self) -> &mut BTreeMap<u64, Entry> {
+    fn newest_mut(&mut self) -> &mut Version {
         self.versions.last_mut().expect("there is always a version")
     }
 
     /// The number of the newest entry that a follower of `topic` gets.
     pub fn last_number(&self, topic: &TopicPattern) -> Option<u64> {
-        let newest = self.newest().values().rev();
-        newest.into_iter().find(|entry| topic.matches(&entry.topic)).map(|entry| entry.number)
+        let mut newest = self.newest().entries.values().rev();
+        newest.find(|entry| topic.matches(&entry.topic)).map(|entry| entry.number)
     }
 
     /// Says how often and with what a follower of `topic`, which began at `start` and has come to the newest version's
@@ -172,7 +175,7 @@ impl<'a> Judge<'a> {
     fn new(truth: &'a Truth, topic: &'a TopicPattern, start: Start) -> Self {
         let (versions, seq, free_after) = match start {
             Start::Now { after } => ((0..truth.versions.len()).collect(), 0, Some(after)),
-            Start::After(seq) => (vec![0], seq, None),
+            Start::After(seq) => (truth.same_up_to(seq), seq, None),
         };
         let (lost, numbers) = (Vec::new(), BTreeSet::new());
         Self { truth, topic, versions, seq, free_after, lost, numbers, tally: Tally::default() }
@@ -186,8 +189,7 @@ impl<'a> Judge<'a> {
     }
 
     fn event(&mut self, seq: u64, number: u64) -> Result<(), String> {
-        let is_double = !self.numbers.insert(number);
-        if is_double && !(self.truth.is_refilled && self.free_after.is_some()) {
+        if !self.numbers.insert(number) {
             return Err(format!("number {number} is a double"));
         }
         if self.free_after.is_none() && seq <= self.seq {
@@ -224,26 +226,30 @@ impl<'a> Judge<'a> {
         self.tally.gaps += 1;
         match (reason, from, to) {
             ("trimmed", Some(from), Some(to)) => {
-                if to > self.truth.trimmed_to {
-                    return Err(format!(
-                        "told as trimmed up to {to}, but it was up to {}",
-                        self.truth.trimmed_to
-                    ));
+                let trimmed_to = self.trimmed_to();
+                if to > trimmed_to {
+                    return Err(format!("told as trimmed up to {to}, but it was up to {trimmed_to}"));
                 }
                 if from > to || self.free_after.is_none() && from <= self.seq {
                     return Err(format!("{from} to {to} is told as lost after {}", self.seq));
                 }
                 self.lost.push((from, to));
+                // Where the stream forked before what it let go, nothing is left to tell the versions apart.
+                let trimmed = self.later().filter(|version| self.truth.versions[*version].trimmed_to >= to);
+                let trimmed: Vec<usize> =
+                    trimmed.filter(|version| !self.versions.contains(version)).collect();
+                self.versions.extend(trimmed);
                 Ok(())
             }
             ("reset" | "unrecovered", ..) => {
-                let lowest = self.versions.first().copied().unwrap_or(0);
-                let is_another = self.truth.versions.len() > lowest + 1;
-                if !is_another && self.truth.trimmed_to <= self.seq {
+                let is_another = self.later().len() > 1;
+                if !is_another && self.trimmed_to() <= self.seq {
                     return Err(format!("told {reason} without a cause"));
                 }
-                self.versions = (lowest..self.truth.versions.len()).collect();
+                self.versions = self.later().collect();
                 self.free_after = Some(self.free_after.unwrap_or(0).max(after));
+                // It may have heard of the other stream before, from a pod that knew it earlier than this one.
+                self.numbers.clear();
                 self.lost.clear();
                 Ok(())
             }
@@ -263,14 +269,24 @@ impl<'a> Judge<'a> {
         if holes.is_empty() { Ok(self.tally) } else { Err(hole(&[(newest, holes)])) }
     }
 
+    /// The versions that it may be in and all that came after.
+    fn later(&self) -> std::ops::Range<usize> {
+        self.versions.iter().copied().min().unwrap_or(0)..self.truth.versions.len()
+    }
+
+    /// Up to where the stream may have let events go.
+    fn trimmed_to(&self) -> u64 {
+        self.later().map(|version| self.truth.versions[version].trimmed_to).max().unwrap_or(0)
+    }
+
     fn holds(&self, version: usize, seq: u64, number: u64) -> bool {
-        let entry = self.truth.versions[version].get(&seq);
+        let entry = self.truth.versions[version].entries.get(&seq);
         entry.is_some_and(|entry| entry.number == number && self.topic.matches(&entry.topic))
     }
 
     /// What should have come before `end`, in that version.
     fn holes(&self, version: usize, end: Option<u64>) -> Vec<u64> {
-        let entries = &self.truth.versions[version];
+        let entries = &self.truth.versions[version].entries;
         let from = if self.free_after.is_some() { 0 } else { self.seq + 1 };
         entries
             .range(from..end.unwrap_or(u64::MAX).max(from))
@@ -302,7 +318,7 @@ mod tests {
 
     /// Ten events, numbered by their sequences; odd ones on `app.a`, even ones on `app.b`.
     fn truth() -> Truth {
-        let mut truth = Truth::new(false);
+        let mut truth = Truth::default();
         (1..=10).for_each(|seq| truth.append(seq, if seq % 2 == 1 { "app.a" } else { "app.b" }, seq));
         truth
     }
@@ -382,10 +398,12 @@ mod tests {
         let reset = |after| vec![gap(None, None, "reset", after)];
         judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(16), after(&[7, 8])]).unwrap();
         judge(&forked, "app.a", NOW, &[events(&[1, 3]), after(&[5, 6, 7, 8])]).unwrap();
+        judge(&forked, "app.a", Start::After(3), &[after(&[5, 6, 7, 8])]).unwrap();
+        wrong(judge(&forked, "app.a", Start::After(5), &[after(&[6, 7, 8])]), "in none of the versions");
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), after(&[7, 8])]), "in none of the versions");
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(15), after(&[7, 8])]), "a hole");
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5, 7, 9])]), "untold");
-        wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(16), events(&[3])]), "double");
+        wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(16), after(&[7, 8, 8])]), "double");
     }
 
     #[test]
@@ -409,6 +427,6 @@ mod tests {
         wrong(judge(&truth(), "app.a", NOW, &[events(&[1, 3]), skipped]), "no place");
         let mut same = truth();
         same.set_back(10);
-        assert_eq!(same.versions(), 1, "it lost nothing");
+        assert_eq!(same.versions.len(), 1, "it lost nothing");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod collector;
 pub mod dashboard;
+pub mod door;
 pub mod exact;
 pub mod follower;
 pub mod nats;

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::platform::answer;
 use crate::process::Process;
 use crate::scratch::{Scratch, copy_folder, tool};
 use crate::wait::eventually;
@@ -34,25 +37,44 @@ impl Nats {
     pub async fn start_in(scratch: Scratch) -> Self {
         let mut nats = Self { process: None, port: 0, scratch };
         nats.spawn();
-        let ports =
-            nats.scratch.path().join(format!("nats-server_{}.ports", nats.process().pid().as_raw_nonzero()));
-        nats.port = eventually("the ports file of nats-server", || {
-            let port = std::fs::read_to_string(&ports).map_err(|error| error.to_string()).and_then(|text| {
-                let ports: serde_json::Value =
-                    serde_json::from_str(&text).map_err(|error| error.to_string())?;
-                let port = ports["nats"][0].as_str().and_then(|url| url.rsplit(':').next()?.parse().ok());
-                port.ok_or_else(|| format!("no port in {text}"))
-            });
-            async { port }
-        })
-        .await;
+        nats.port = nats.port_of("nats").await;
         nats.listening().await;
         nats
     }
 
+    /// The port that the server chose for this service of its own.
+    async fn port_of(&self, service: &str) -> u16 {
+        let ports =
+            self.scratch.path().join(format!("nats-server_{}.ports", self.process().pid().as_raw_nonzero()));
+        eventually("the ports file of nats-server", || {
+            let port = std::fs::read_to_string(&ports).map_err(|error| error.to_string()).and_then(|text| {
+                let ports: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                let port = ports[service][0].as_str().and_then(|url| url.rsplit(':').next()?.parse().ok());
+                port.ok_or_else(|| format!("no port in {text}"))
+            });
+            async { port }
+        })
+        .await
+    }
+
+    /// How often the server dropped a client that did not read, since its start: its own count.
+    ///
+    /// # Panics
+    /// When the server does not tell.
+    pub async fn slow_consumers(&self) -> u64 {
+        let url = format!("http://127.0.0.1:{}/varz", self.port_of("monitoring").await);
+        let (_, figures) = answer(reqwest::Client::new().get(url)).await;
+        figures["slow_consumers"].as_u64().unwrap_or_else(|| panic!("no slow_consumers in {figures}"))
+    }
+
     /// Where clients connect.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.addr())
+    }
+
+    /// The same as an address.
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// The running server.
@@ -120,7 +142,7 @@ impl Nats {
         let folder = self.scratch.path();
         let port = if self.port == 0 { -1 } else { i32::from(self.port) };
         let config = format!(
-            "host: 127.0.0.1\nport: {port}\nports_file_dir: {folder:?}\n\
+            "host: 127.0.0.1\nport: {port}\nhttp_port: -1\nports_file_dir: {folder:?}\n\
              jetstream {{ store_dir: {store:?}, max_file_store: 10GB, max_memory_store: 256MB, sync_interval: always }}\n",
             store = self.store(),
         );
@@ -134,7 +156,7 @@ impl Nats {
 
     /// Waits for the server's greeting: it comes after JetStream is up.
     async fn listening(&mut self) {
-        let addr = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let addr = self.addr();
         let process = self.process.as_mut().expect("nats-server was just spawned");
         eventually("nats-server listens", || {
             let greeted = if let Some(status) = process.try_status() {

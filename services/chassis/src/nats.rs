@@ -19,6 +19,8 @@ use crate::{Metrics, Shutdown, TraceParent, time};
 
 /// Longest pause between two tries to connect.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(2);
+/// A server that says nothing for this long is asked whether it is there; away is one that leaves three asked.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// How long an acknowledgement or a reply may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -60,6 +62,7 @@ impl Nats {
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_delay)
             .request_timeout(Some(REQUEST_TIMEOUT))
+            .ping_interval(PING_INTERVAL)
             .event_callback(move |event| {
                 note(&event, &sender, &connected, &shutdown);
                 async {}

@@ -34,6 +34,8 @@ pub struct Cursors {
     subscriptions: Vec<Subscription>,
     /// Highest place in the pod's order of what was sent, or where the session began.
     order: u64,
+    /// The client may have seen more of a stream than the pod had when it came: the pod's tokens could lead it back.
+    may_be_ahead: bool,
 }
 
 /// A copy of [`Cursors`]' changing part.
@@ -88,6 +90,7 @@ impl Cursors {
             }
             let cursor = start(topic.stream(), since, hub);
             resumed &= cursor.gap.is_none();
+            self.may_be_ahead |= cursor.wanted.is_some() || cursor.seq > hub.head(topic.stream()).seq;
             let follower = Follower { session, subscription: self.subscriptions.len() };
             let (channel, slot) = hub.follow(topic, follower);
             let cursor = Cursor { generation: hub.channel(channel).generation(), ..cursor };
@@ -221,6 +224,11 @@ impl Cursors {
     pub fn token(&self, hub: &Hub) -> Option<Positions> {
         let mut positions = hub.head_positions();
         for stream in RESUMABLE {
+            if self.has_untold_gap(stream, hub) {
+                // No place of any stream: who comes back with it is told then.
+                positions.set(stream, Some(Position::default()));
+                continue;
+            }
             let (mut seen_to, mut sent_to) = (None::<(u64, TimeBits)>, 0);
             for subscription in &self.subscriptions {
                 let channel = hub.channel(subscription.channel);
@@ -254,6 +262,12 @@ impl Cursors {
             }
         }
         Some(positions)
+    }
+
+    /// Whether a subscription of the stream has yet to be told of what it lost.
+    fn has_untold_gap(&self, stream: Stream, hub: &Hub) -> bool {
+        let of_stream = |one: &Subscription| hub.channel(one.channel).pattern().stream() == stream;
+        self.subscriptions.iter().any(|one| one.cursor.gap.is_some() && of_stream(one))
     }
 
     /// The next frame, with the cursors moved past it.
@@ -312,7 +326,10 @@ impl Cursors {
             return waits.into_iter().flatten().next().map_or(Next::Nothing, Next::Wait);
         };
         self.advance(event, hub);
-        let in_order = caught_up && event.order > self.order;
+        if self.may_be_ahead && event.order > 0 {
+            self.may_be_ahead = self.is_ahead_of(&event.positions, hub);
+        }
+        let in_order = caught_up && !self.may_be_ahead && event.order > self.order;
         let is_last = in_order && !may_have_more && event.order == hub.head_order();
         // An event that was read back stood somewhere up to the head.
         self.order = self.order.max(if event.order == 0 { hub.head_order() } else { event.order });
@@ -351,6 +368,14 @@ impl Cursors {
         })
     }
 
+    /// Whether the session has seen more of a stream than there is up to `positions`.
+    fn is_ahead_of(&self, positions: &Positions, hub: &Hub) -> bool {
+        self.subscriptions.iter().any(|one| {
+            let stream = hub.channel(one.channel).pattern().stream();
+            positions.get(stream).is_some_and(|place| one.cursor.seq > place.seq)
+        })
+    }
+
     /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it.
     fn advance(&mut self, event: &Event, hub: &Hub) {
         for subscription in &mut self.subscriptions {
@@ -381,7 +406,8 @@ impl Cursors {
             subscription.cursor.time = TimeBits::UNKNOWN;
         }
         let pattern = hub.channel(subscription.channel).pattern();
-        let notice = Notice::Gap { topic: pattern.as_str(), from, to, reason };
+        let end = hub.head(pattern.stream());
+        let notice = Notice::Gap { topic: pattern.as_str(), from, to, reason, end };
         codec.notice(&notice, self.token(hub).as_ref()).map(|bytes| Next::Gap(reason, bytes))
     }
 

@@ -44,12 +44,14 @@ use crate::budget::Budget;
 use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
 use crate::tickets::Tickets;
+use crate::upstream::sequencer::Known;
 use crate::upstream::{history, ingest, sequencer};
 use crate::worker::{Command, Limits, WorkerHandle};
 
 /// The gateway's own port on loopback.
 const DEFAULT_PORT: u16 = 8000;
-/// The stream without which a pod is not ready; the others may come later.
+/// The stream without which a pod is not ready. The others may come later, but what there is must be followed: a client
+/// that begins now would miss what comes until then.
 const NEEDED_STREAM: Stream = Stream::State;
 
 /// Part of the drain's time within which all clients are sent away; the rest is for the slow ones.
@@ -170,13 +172,15 @@ fn follow_upstream(
     });
     health.require("upstream", false);
     let health = health.clone();
-    let on_following = move |stream| {
-        if stream == NEEDED_STREAM {
-            health.require("upstream", true);
+    let mut awaited = Stream::ALL.to_vec();
+    let on_known = move |stream, known| {
+        if known == Known::Followed || stream != NEEDED_STREAM {
+            awaited.retain(|one| *one != stream);
+            health.require("upstream", awaited.is_empty());
         }
     };
     let (workers, budget, metrics) = (workers.to_vec(), budget.clone(), metrics.clone());
-    tokio::spawn(sequencer::run(input, workers, state_interval, budget, metrics, on_following));
+    tokio::spawn(sequencer::run(input, workers, state_interval, budget, metrics, on_known));
 }
 
 /// Ends the connections of tokens and keys that are revoked.

@@ -1,7 +1,10 @@
 //! A light client of the gateway that keeps its place: it speaks any of the three protocols that resume, comes back with
 //! its token or position, and says what it was told. Thousands fit in one process. `words` is the conversation without a
-//! socket; what is told is judged by `crate::exact`.
+//! socket, `client` one that runs by itself, `source` publishes what is followed; what is told is judged by
+//! `crate::exact`.
 
+mod client;
+mod source;
 mod words;
 
 use std::io;
@@ -11,10 +14,12 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+pub use client::{Client, Note};
+pub use source::{Numbers, Source};
 pub use words::{Conversation, Kind, Told};
 
 /// Bytes read at once.
-const READ_SIZE: usize = 16 * 1024;
+const READ_SIZE: usize = 8 * 1024;
 /// Receive buffer of a client that stalls: the smallest that the kernel grants.
 const SMALL_RECEIVE_BUFFER_BYTES: u32 = 2304;
 /// Largest segment of a client that stalls: loopback's own is 64 KiB, and one of those would hide the stall.

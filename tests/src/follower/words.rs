@@ -1,6 +1,6 @@
 //! What a client says and hears, in each protocol: requests made, messages read, its place kept. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -32,10 +32,14 @@ impl Kind {
 /// One thing that a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// The topics are followed from here on; Centrifugo's clients are told so of each channel.
+    /// Topics are followed from here on; Centrifugo's clients are told so of each channel.
     Ready {
+        /// As subscribed.
+        topics: Vec<String>,
         /// Whether it continues where the client left off.
         resumed: bool,
+        /// The channel's offset, where the protocol tells one.
+        offset: Option<u64>,
     },
     /// An event.
     Event {
@@ -59,8 +63,13 @@ pub enum Told {
     },
     /// Whether the gateway hears from NATS.
     Upstream(bool),
-    /// The gateway asks the client to go elsewhere.
-    Closing,
+    /// The gateway asks the client to go elsewhere, after this time where it is told.
+    Closing {
+        /// Milliseconds.
+        retry_ms: Option<u64>,
+    },
+    /// The close code of a WebSocket.
+    Closed(u16),
 }
 
 /// How far a connection is.
@@ -85,6 +94,8 @@ pub struct Conversation {
     /// Number of the newest command (Centrifugo), and the channels that were asked for.
     commands: u64,
     asked: BTreeMap<u64, String>,
+    /// Channels that are subscribed to now; what comes of others after their end is none of ours (Centrifugo).
+    followed: BTreeSet<String>,
 }
 
 impl Conversation {
@@ -98,6 +109,7 @@ impl Conversation {
             state: State::Asked(Vec::new()),
             commands: 0,
             asked: BTreeMap::new(),
+            followed: BTreeSet::new(),
         }
     }
 
@@ -115,8 +127,10 @@ impl Conversation {
     pub fn begin(&mut self, host: SocketAddr) -> Vec<u8> {
         self.state = State::Asked(Vec::new());
         self.asked.clear();
+        self.followed.clear();
         let path = match self.kind {
-            Kind::Sse => format!("/api/events/stream?topics={}", self.topics.join(",")),
+            // `>` has no place in an address.
+            Kind::Sse => format!("/api/events/stream?topics={}", self.topics.join(",").replace('>', "%3E")),
             Kind::Ws => "/ws".to_owned(),
             Kind::Centrifugo => "/connection/websocket".to_owned(),
         };
@@ -155,8 +169,10 @@ impl Conversation {
                 rest.is_empty() || self.hear(&rest, told, answers)
             }
             State::Events(parser) => {
-                for event in parser.feed(bytes) {
-                    self.event(event, told);
+                let events = parser.feed(bytes);
+                let retry_ms = parser.retry_ms;
+                for event in events {
+                    self.event(event, retry_ms, told);
                 }
                 true
             }
@@ -196,9 +212,12 @@ impl Conversation {
         json!({"id": self.commands, "subscribe": subscribe}).to_string()
     }
 
-    fn event(&mut self, event: SseEvent, told: &mut Vec<Told>) {
+    fn event(&mut self, event: SseEvent, retry_ms: Option<u64>, told: &mut Vec<Told>) {
         let SseEvent { name, id, data } = event;
-        told.extend(notice(name.as_deref(), &data, &data));
+        told.extend(match name.as_deref() {
+            Some("closing") => Some(Told::Closing { retry_ms }),
+            name => notice(name, &data, &data),
+        });
         if id.is_some() {
             self.token = id;
         }
@@ -228,10 +247,7 @@ impl Conversation {
                 }
             }
         }
-        // 3001 is Centrifugo's word for a pod that stops; `/ws` has said so before it closes.
-        if self.kind == Kind::Centrifugo && close == Some(3001) {
-            told.push(Told::Closing);
-        }
+        told.extend(close.map(Told::Closed));
         close.is_none()
     }
 
@@ -262,13 +278,14 @@ impl Conversation {
                 let reason = "unrecovered".to_owned();
                 told.push(Told::Gap { topic: channel.clone(), from: None, to: None, reason });
             }
+            told.push(Told::Ready { topics: vec![channel.clone()], resumed, offset: Some(place.1) });
+            self.followed.insert(channel.clone());
             self.places.insert(channel, place);
-            told.push(Told::Ready { resumed });
             return;
         }
         let push = &json["push"];
         let Some(channel) = push["channel"].as_str() else { return };
-        if let Some(publication) = push.get("pub") {
+        if let Some(publication) = push.get("pub").filter(|_| self.followed.contains(channel)) {
             let topic = publication["tags"]["topic"].as_str().unwrap_or(channel).to_owned();
             let seq = publication["offset"].as_u64().unwrap_or(0);
             told.push(Told::Event { topic, seq, number: number(&publication["data"]) });
@@ -276,7 +293,8 @@ impl Conversation {
                 *offset = seq;
             }
         }
-        if push.get("unsubscribe").is_some() {
+        // The end of a subscription that the client did not ask for: it may subscribe anew.
+        if push.get("unsubscribe").is_some() && self.followed.remove(channel) {
             answers.extend(frame(TEXT, self.subscribe(channel).as_bytes()));
         }
     }
@@ -294,7 +312,11 @@ fn notice(name: Option<&str>, json: &Value, payload: &Value) -> Option<Told> {
                 number: number(data),
             }
         }
-        Some("ready" | "subscribed") => Told::Ready { resumed: payload["resumed"] == true },
+        Some("ready" | "subscribed") => Told::Ready {
+            topics: payload["topics"].as_array().into_iter().flatten().map(text).collect(),
+            resumed: payload["resumed"] == true,
+            offset: None,
+        },
         Some("gap") => Told::Gap {
             topic: text(&payload["topic"]),
             from: payload["from"].as_u64(),
@@ -302,7 +324,7 @@ fn notice(name: Option<&str>, json: &Value, payload: &Value) -> Option<Told> {
             reason: text(&payload["reason"]),
         },
         Some("upstream") => Told::Upstream(payload["connected"] == true),
-        Some("closing") => Told::Closing,
+        Some("closing") => Told::Closing { retry_ms: payload["retry_ms"].as_u64() },
         // Checkpoints and welcomes.
         Some(_) => return None,
     })
@@ -336,21 +358,21 @@ mod tests {
         (conversation, told)
     }
 
-    fn expected() -> [Told; 3] {
+    fn expected(offset: Option<u64>) -> [Told; 3] {
         let gap =
             Told::Gap { topic: "app.a".into(), from: Some(3), to: Some(5), reason: "trimmed".to_owned() };
         let event = Told::Event { topic: "app.a".into(), seq: 7, number: 9 };
-        [Told::Ready { resumed: false }, event, gap]
+        [Told::Ready { topics: vec!["app.a".to_owned()], resumed: false, offset }, event, gap]
     }
 
     #[test]
     fn an_event_stream_is_understood_and_its_token_kept_however_it_is_cut() {
-        let text = "HTTP/1.1 200 OK\r\n\r\nretry: 1\n\nevent: ready\nid: a\ndata: {\"resumed\":false}\n\nid: b\n\
+        let text = "HTTP/1.1 200 OK\r\n\r\nretry: 1\n\nevent: ready\nid: a\ndata: {\"topics\":[\"app.a\"],\"resumed\":false}\n\nid: b\n\
                     data: {\"topic\":\"app.a\",\"seq\":7,\"data\":{\"n\":9}}\n\nevent: gap\n\
                     data: {\"topic\":\"app.a\",\"from\":3,\"to\":5,\"reason\":\"trimmed\"}\n\n";
         for piece in 1..text.len() {
             let (mut conversation, told) = heard(Kind::Sse, text.as_bytes(), piece);
-            assert_eq!(told, expected(), "pieces of {piece}");
+            assert_eq!(told, expected(None), "pieces of {piece}");
             let again = conversation.begin(SocketAddr::from(([127, 0, 0, 1], 1)));
             assert!(String::from_utf8(again).unwrap().contains("last-event-id: b\r\n"));
         }
@@ -360,14 +382,36 @@ mod tests {
     fn envelopes_are_understood_and_their_token_kept() {
         let bytes = [
             HEAD.as_bytes().to_vec(),
-            unmasked(r#"{"type":"subscribed","payload":{"resumed":false},"token":"a"}"#),
+            unmasked(r#"{"type":"subscribed","payload":{"topics":["app.a"],"resumed":false},"token":"a"}"#),
             unmasked(r#"{"type":"message","topic":"app.a","seq":7,"token":"b","payload":{"n":9}}"#),
             unmasked(r#"{"type":"gap","payload":{"topic":"app.a","from":3,"to":5,"reason":"trimmed"}}"#),
         ]
         .concat();
         let (conversation, told) = heard(Kind::Ws, &bytes, bytes.len());
-        assert_eq!(told, expected());
+        assert_eq!(told, expected(None));
         assert_eq!(conversation.token.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_pod_that_stops_says_so_in_the_words_of_each_protocol() {
+        let stream = "HTTP/1.1 200 OK\r\n\r\nretry: 1\n\nevent: closing\nretry: 700\ndata: {}\n\n";
+        let (_, told) = heard(Kind::Sse, stream.as_bytes(), 5);
+        assert_eq!(told, [Told::Closing { retry_ms: Some(700) }]);
+        let close = |code: u16| [vec![0x88, 2], code.to_be_bytes().to_vec()].concat();
+        let closing = unmasked(r#"{"type":"closing","payload":{"retry_ms":700}}"#);
+        for (kind, bytes, expected) in [
+            (
+                Kind::Ws,
+                [closing, close(1001)].concat(),
+                vec![Told::Closing { retry_ms: Some(700) }, Told::Closed(1001)],
+            ),
+            (Kind::Centrifugo, close(3001), vec![Told::Closed(3001)]),
+        ] {
+            let (mut conversation, _) = heard(kind, HEAD.as_bytes(), HEAD.len());
+            let mut told = Vec::new();
+            assert!(!conversation.hear(&bytes, &mut told, &mut Vec::new()), "the connection is over");
+            assert_eq!(told, expected);
+        }
     }
 
     #[test]
@@ -381,12 +425,16 @@ mod tests {
         ]
         .concat();
         let (mut conversation, told) = heard(Kind::Centrifugo, &first, first.len());
-        assert_eq!(told, expected()[..2]);
+        assert_eq!(told, expected(Some(4))[..2]);
         assert_eq!(conversation.places["app.a"], ("e".to_owned(), 7));
         let (mut told, mut answers) = (Vec::new(), Vec::new());
-        let ended = unmasked(r#"{"push":{"channel":"app.a","unsubscribe":{"code":2500}}}"#);
+        let ended = unmasked(
+            "{\"push\":{\"channel\":\"app.a\",\"unsubscribe\":{\"code\":2500}}}\n\
+             {\"push\":{\"channel\":\"app.a\",\"pub\":{\"data\":{\"n\":12},\"offset\":9}}}",
+        );
         assert!(conversation.hear(&ended, &mut told, &mut answers));
-        assert!(told.is_empty() && !answers.is_empty(), "it subscribes anew");
+        assert!(!answers.is_empty(), "it subscribes anew");
+        assert!(told.is_empty(), "what comes of a subscription that has ended is not heard");
         let lost = r#"{"id":3,"subscribe":{"epoch":"f","offset":8,"was_recovering":true}}"#;
         assert!(conversation.hear(&unmasked(lost), &mut told, &mut answers));
         assert!(matches!(&told[0], Told::Gap { reason, .. } if reason == "unrecovered"), "{told:?}");

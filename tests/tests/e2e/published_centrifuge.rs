@@ -1,6 +1,7 @@
 //! Centrifugo's protocol through `centrifuge` (JavaScript) and `centrifuge-python`, as they are published, in JSON and
 //! in Protobuf: all four do the same and must be told the same.
 
+use bywash_tests::door::Door;
 use bywash_tests::nats::Nats;
 use bywash_tests::platform::{AddedFact, FACTS, Platform, set_up};
 use bywash_tests::published::Published;
@@ -9,8 +10,6 @@ use bywash_tests::sse::Sse;
 use bywash_tests::wait::eventually;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-
-use crate::published_door::Door;
 
 /// Errors that Centrifugo's clients know.
 const UNKNOWN_CHANNEL: u64 = 102;
@@ -108,14 +107,14 @@ async fn every_sdk_moves_to_another_gateway_when_its_own_drains_and_misses_nothi
     let mut second = Service::new(Kind::PushGateway, &platform.nats.url());
     second.set("BYWASH_INSTANCE", "second");
     second.start().await;
-    let door = Door::open(platform.service(Kind::PushGateway).addr()).await;
+    let door = Door::open(&[platform.service(Kind::PushGateway).addr()]).await;
     let clients = following_at(&endpoint(door.addr())).await;
     let seen = platform.add_fact().await;
     for client in &clients {
         with_offset(client, seen.revision).await;
     }
 
-    door.lead_to(second.addr());
+    door.lead_to(&[second.addr()]);
     assert!(platform.service_mut(Kind::PushGateway).terminate().await.success());
     let after = [platform.add_fact().await, platform.add_fact().await];
     for client in &clients {

@@ -87,6 +87,8 @@ pub enum Notice<'a> {
         to: Option<u64>,
         /// Why.
         reason: GapReason,
+        /// Where the stream stands now.
+        end: Position,
     },
     /// The client has seen everything up to here.
     Checkpoint,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use proto_schemas::contract::Owner;
 use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::GapReason;
@@ -80,7 +81,8 @@ impl Cursor {
 
 /// Where a new subscription starts.
 pub(super) fn start(stream: Stream, since: Option<&Result<Positions, BadToken>>, hub: &Hub) -> Cursor {
-    let now = Cursor::at(hub.head(stream));
+    // Nothing was sent: a token may lie before it, where the session is behind with another topic of the stream.
+    let now = Cursor { sent: 0, ..Cursor::at(hub.head(stream)) };
     match stream.spec().kind {
         TopicKind::State => return snapshot(hub),
         TopicKind::Tail => return now,
@@ -112,7 +114,9 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
     if is_foreign {
         return Cursor::at(head).with_gap(GapReason::Reset);
     }
-    let verify = known.is_none() && wanted.time != TimeBits::UNKNOWN;
+    // A store is ahead of its stream until it has told it all; any other place was in the stream once.
+    let is_beyond = wanted.seq > head.seq && stream.spec().owner != Owner::KnowledgeBase;
+    let verify = known.is_none() && (wanted.time != TimeBits::UNKNOWN || is_beyond);
     Cursor { verify, ..Cursor::at(wanted) }
 }
 

@@ -330,6 +330,69 @@ fn a_place_ahead_of_the_pod_is_waited_for_or_turns_out_to_be_lost() {
 }
 
 #[test]
+fn a_client_that_came_from_a_faster_pod_is_not_led_back_by_this_one() {
+    let mut pod = Pod::new(100_000);
+    (0..5).for_each(|_| pod.publish("kb.facts"));
+    let mut positions = pod.hub.head_positions();
+    positions.set(Stream::Kb, Some(Position { epoch: EPOCH, seq: 7, time: TimeBits::UNKNOWN }));
+    let topics = ["kb.facts".parse().unwrap(), "governor.decisions".parse().unwrap()];
+    let mut cursors = Cursors::default();
+    cursors.subscribe(0, &topics, Some(&Ok(positions)), &mut pod.hub);
+    // In this pod's order the decision comes before what the client has seen elsewhere.
+    pod.publish("governor.decisions");
+    (0..3).for_each(|_| pod.publish("kb.facts"));
+    for seen in [7, 8] {
+        let Next::Event { event, bytes, .. } = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+            panic!("an event")
+        };
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let token: Positions = text.rsplit(' ').next().unwrap().parse().unwrap();
+        assert_eq!(token.get(Stream::Kb).unwrap().seq, seen, "{} {}", event.topic, event.seq);
+    }
+}
+
+#[test]
+fn a_position_beyond_the_end_of_a_stream_that_nobody_fills_up_is_lost() {
+    let mut pod = Pod::new(100_000);
+    (0..5).for_each(|_| pod.publish("app.a.1"));
+    let mut positions = Positions::default();
+    positions.set(Stream::App, Some(Position { epoch: EPOCH, seq: 7, time: TimeBits::UNKNOWN }));
+    let mut cursors = Cursors::default();
+    cursors.subscribe(0, &["app.a.1".parse().unwrap()], Some(&Ok(positions)), &mut pod.hub);
+    for read in 0..READS_DECIDE {
+        let Next::Wait(key) = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+            panic!("read {read}")
+        };
+        pod.read_back(key);
+        cursors.note_read(key, &pod.hub);
+    }
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Gap(GapReason::Reset, _)));
+}
+
+#[test]
+fn who_leaves_between_two_gaps_of_a_stream_is_told_the_second_one_later() {
+    let mut pod = Pod::new(100_000);
+    (0..5).for_each(|_| pod.publish("kb.facts"));
+    let topics: [TopicPattern; 2] = ["kb.facts".parse().unwrap(), "kb.documents".parse().unwrap()];
+    let mut positions = Positions::default();
+    positions.set(Stream::Kb, Some(Position { epoch: 1, seq: 3, time: TimeBits::UNKNOWN }));
+    for last in [false, true] {
+        let mut cursors = Cursors::default();
+        cursors.subscribe(0, &topics, Some(&Ok(positions)), &mut pod.hub);
+        for topic in &topics[..if last { 2 } else { 1 }] {
+            let Next::Gap(_, bytes) = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+                panic!("a gap of {}", topic.as_str())
+            };
+            let text = std::str::from_utf8(&bytes).unwrap();
+            assert!(text.starts_with(&format!("gap {} reset ", topic.as_str())), "{text}");
+            positions = text.rsplit(' ').next().unwrap().parse().unwrap();
+        }
+        cursors.clear(0, &mut pod.hub, |_, _| {});
+    }
+    assert_eq!(positions, pod.hub.head_positions(), "told of both, it stands at the present");
+}
+
+#[test]
 fn a_place_in_a_stream_that_the_pod_does_not_know_yet_is_kept() {
     let mut hub = Hub::new(100_000);
     let place = Position { epoch: EPOCH, seq: 3, time: TimeBits::UNKNOWN };

@@ -11,7 +11,7 @@ use proto_schemas::{Stream, TopicKind};
 use tokio::sync::mpsc;
 
 use super::message::{self, Place};
-use super::sequencer::Upstream;
+use super::sequencer::{Known, Upstream};
 use crate::metrics::GatewayMetrics;
 use crate::position::{Position, TimeBits, parse_epoch};
 
@@ -67,6 +67,8 @@ impl StreamFollower {
     async fn follow(&mut self, shutdown: &Shutdown) -> Result<(), AnyError> {
         if self.place.is_none() && streams::info(&self.nats, self.stream).await?.is_none() {
             self.was_missing = true;
+            // An error means that the process ends, which the wait below finds out.
+            let _ = self.sequencer.send(Upstream::Known(self.stream, Known::Missing)).await;
         }
         let Some(info) = streams::wait_for(&self.nats, self.stream, shutdown).await else { return Ok(()) };
         let deliver = self.begin(&info).await?;
@@ -92,7 +94,7 @@ impl StreamFollower {
         if now.created != info.created || streams::epoch_of(&now) != streams::epoch_of(&info) {
             return Err("the stream was made anew meanwhile".into());
         }
-        if self.sequencer.send(Upstream::Following(self.stream)).await.is_err() {
+        if self.sequencer.send(Upstream::Known(self.stream, Known::Followed)).await.is_err() {
             return Ok(());
         }
         let is_state = self.stream.spec().kind == TopicKind::State;

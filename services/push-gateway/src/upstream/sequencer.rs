@@ -35,12 +35,21 @@ pub enum Upstream {
         /// For state: last sequence of the values that are there, which follow.
         load_to: u64,
     },
-    /// The stream's consumer runs.
-    Following(Stream),
+    /// Nothing of the stream passes this pod from here on.
+    Known(Stream, Known),
     /// The next event of its stream.
     Message(Message),
     /// NATS came or went.
     Connected(bool),
+}
+
+/// Why nothing of a stream passes the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Its consumer runs.
+    Followed,
+    /// It is not there yet: all of it will be news.
+    Missing,
 }
 
 /// Events that go through the workers together.
@@ -150,7 +159,7 @@ pub async fn run(
     state_interval: Duration,
     budget: Budget,
     metrics: GatewayMetrics,
-    on_following: impl Fn(Stream),
+    mut on_known: impl FnMut(Stream, Known),
 ) {
     let mut sequencer = Sequencer { workers, positions: Positions::unknown(), order: 0 };
     let mut pace = StatePace::new(state_interval);
@@ -179,8 +188,8 @@ pub async fn run(
                     messages.push(message);
                     continue;
                 }
-                Upstream::Following(stream) => {
-                    on_following(stream);
+                Upstream::Known(stream, known) => {
+                    on_known(stream, known);
                     continue;
                 }
                 Upstream::Start { stream, head, load_to } => {

@@ -154,13 +154,18 @@ impl Channels {
         self.by_server.take()
     }
 
-    /// Notes the streams' ends.
+    /// Notes the streams' ends, as far as the client's token tells them.
     pub fn note_ends(&mut self, ends: Option<&Positions>) {
         for stream in Stream::ALL {
             if let Some(end) = ends.and_then(|ends| ends.get(stream)) {
-                self.ends.set(stream, Some(end));
+                self.note_end(stream, end);
             }
         }
+    }
+
+    /// Notes a stream's end.
+    pub fn note_end(&mut self, stream: Stream, end: Position) {
+        self.ends.set(stream, Some(end));
     }
 
     /// The end of the stream, as far as it is known.

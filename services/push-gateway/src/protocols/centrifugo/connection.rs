@@ -288,7 +288,11 @@ impl Codec for Connection {
         match notice {
             Notice::Ready { resumed, place, .. } => self.begun(*resumed, *place),
             Notice::SnapshotEnd { topic, keys } => Some(self.wire.snapshot_end(topic, keys)),
-            Notice::Gap { topic, to, reason, .. } => self.gap(&topic.parse().ok()?, *to, *reason),
+            Notice::Gap { topic, to, reason, end, .. } => {
+                let topic: TopicPattern = topic.parse().ok()?;
+                self.channels.note_end(topic.stream(), *end);
+                self.gap(&topic, *to, *reason)
+            }
             // Positions lie with the clients; of NATS the protocol has no word.
             Notice::Checkpoint | Notice::Upstream { .. } => None,
             Notice::Closing { reason, .. } => {

@@ -374,7 +374,7 @@ impl Codec for SocketIo {
         let (name, data) = match notice {
             Notice::Ready { .. } | Notice::Checkpoint => return None,
             Notice::SnapshotEnd { topic, keys } => ("snapshot_end", json!({"topic": topic, "keys": keys})),
-            Notice::Gap { topic, from, to, reason } => {
+            Notice::Gap { topic, from, to, reason, .. } => {
                 ("gap", json!({"topic": topic, "from": from, "to": to, "reason": reason}))
             }
             Notice::Upstream { connected } => ("upstream", json!({"connected": connected})),

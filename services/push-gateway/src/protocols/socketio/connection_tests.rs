@@ -6,7 +6,7 @@ use proto_schemas::Stream;
 use super::*;
 use crate::codec::GapReason;
 use crate::event::Message as EventMessage;
-use crate::position::TimeBits;
+use crate::position::{Position, TimeBits};
 
 fn connection(transport: Transport, auth: Auth) -> SocketIo {
     let gateway = Gateway {
@@ -218,7 +218,13 @@ fn an_event_is_all_its_packets_in_one_piece() {
 
 #[test]
 fn losses_and_the_end_of_a_snapshot_are_told() {
-    let gap = Notice::Gap { topic: "kb.facts", from: Some(3), to: Some(5), reason: GapReason::Trimmed };
+    let gap = Notice::Gap {
+        topic: "kb.facts",
+        from: Some(3),
+        to: Some(5),
+        reason: GapReason::Trimmed,
+        end: Position::default(),
+    };
     let text = joined().notice(&gap, None).unwrap();
     let expected = "42[\"gap\",{\"from\":3,\"reason\":\"trimmed\",\"to\":5,\"topic\":\"kb.facts\"}]\x1e";
     assert_eq!(&text[..], expected.as_bytes());

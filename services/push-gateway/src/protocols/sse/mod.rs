@@ -219,7 +219,7 @@ impl Codec for Sse {
             Notice::SnapshotEnd { topic, keys } => {
                 named("snapshot_end", &json!({"topic": topic, "keys": keys}), token)
             }
-            Notice::Gap { topic, from, to, reason } => {
+            Notice::Gap { topic, from, to, reason, .. } => {
                 let data = json!({"topic": topic, "from": from, "to": to, "reason": reason});
                 named("gap", &data, token)
             }
@@ -279,7 +279,13 @@ mod tests {
 
     #[test]
     fn a_gap_names_what_was_missed() {
-        let gap = Notice::Gap { topic: "kb.facts", from: Some(3), to: Some(5), reason: GapReason::Trimmed };
+        let gap = Notice::Gap {
+            topic: "kb.facts",
+            from: Some(3),
+            to: Some(5),
+            reason: GapReason::Trimmed,
+            end: Position::default(),
+        };
         let text = Sse::new(false).notice(&gap, None).unwrap();
         assert_eq!(
             std::str::from_utf8(&text).unwrap(),

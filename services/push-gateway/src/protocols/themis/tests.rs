@@ -15,7 +15,7 @@ use super::search::Searches;
 use super::*;
 use crate::commands::{Command, CommandError};
 use crate::event::Message as EventMessage;
-use crate::position::TimeBits;
+use crate::position::{Position, TimeBits};
 
 fn connection<E: Endpoint>(endpoint: E) -> Connection<E> {
     Connection::new("test".to_owned(), endpoint)
@@ -349,7 +349,13 @@ fn forms_differ_and_every_level_has_its_names() {
 fn a_log_client_is_told_how_many_it_lost_and_that_nothing_comes() {
     let mut logs = connection(Logs { level: Level::Info });
     let told = |logs: &mut Connection<Logs>, notice| logs.notice(&notice, None).map(|bytes| json_of(&bytes));
-    let gap = Notice::Gap { topic: "logs.>", from: Some(3), to: Some(5), reason: GapReason::Skipped };
+    let gap = Notice::Gap {
+        topic: "logs.>",
+        from: Some(3),
+        to: Some(5),
+        reason: GapReason::Skipped,
+        end: Position::default(),
+    };
     let text = "3 log records of any level are lost here: this connection reads more slowly than they come";
     assert_eq!(told(&mut logs, gap), error("skipped", text).pop());
     let lost = told(&mut logs, Notice::Upstream { connected: false }).unwrap();

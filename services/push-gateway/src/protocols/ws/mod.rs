@@ -314,7 +314,7 @@ impl Codec for Ws {
             Notice::SnapshotEnd { topic, keys } => {
                 envelope("snapshot_end", &json!({"topic": topic, "keys": keys}), None, token)
             }
-            Notice::Gap { topic, from, to, reason } => envelope(
+            Notice::Gap { topic, from, to, reason, .. } => envelope(
                 "gap",
                 &json!({"topic": topic, "from": from, "to": to, "reason": reason}),
                 None,

@@ -87,7 +87,8 @@ impl Client {
     }
 
     fn gap(&mut self, topic: &str, to: Option<u64>, reason: GapReason) -> Option<Bytes> {
-        self.0.notice(&Notice::Gap { topic, from: None, to, reason }, Some(&ends(500)))
+        let end = ends(500).get(topic.parse::<TopicPattern>().unwrap().stream()).unwrap_or_default();
+        self.0.notice(&Notice::Gap { topic, from: None, to, reason, end }, None)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod platform;
 pub mod process;
 pub mod proof;
 pub mod published;
+pub mod raw_ws;
 pub mod scratch;
 pub mod service;
 pub mod sse;

@@ -86,7 +86,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tokio::spawn(history::run(chassis.nats.clone(), history_queue, workers.clone()));
     let fleet = Fleet::new(chassis.nats.clone(), workers.clone());
     tokio::spawn(fleet.clone().serve(shutdown.clone()));
-    tokio::spawn(commands::run(fleet.clone(), chassis.nats.clone(), question_queue, workers.clone()));
+    tokio::spawn(commands::run(
+        fleet.clone(),
+        chassis.nats.clone(),
+        metrics.bad_input.clone(),
+        question_queue,
+        workers.clone(),
+    ));
     tokio::spawn(close_revoked(chassis.auth.clone(), workers.clone()));
     report::spawn(config.common.instance(), chassis.nats.clone(), metrics.clone(), shutdown.clone());
 
@@ -108,6 +114,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         workers: workers.clone().into(),
         limits,
         profile,
+        ws_echo: config.ws_echo,
         services: Arc::new(ServiceUrls {
             knowledge_base: config.kb_url,
             governor: config.governor_url,

@@ -64,6 +64,8 @@ pub struct Api {
     pub limits: Limits,
     /// What is switched on.
     pub profile: Profile,
+    /// Whether `/ws/echo` is there.
+    pub ws_echo: bool,
     /// Where browsers reach the other services.
     pub services: Arc<ServiceUrls>,
     /// The built page.

@@ -25,6 +25,7 @@ mod recovery;
 mod slow_client;
 mod streams;
 mod themis;
+mod tickets;
 mod trace;
 mod websocket;
 mod websocket_conformance;

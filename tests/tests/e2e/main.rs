@@ -10,6 +10,7 @@ mod authentication;
 mod bad_input;
 mod browser;
 mod commands;
+mod control;
 mod gateway_bad_input;
 mod governor;
 mod lifecycle;

@@ -15,5 +15,6 @@ pub mod scratch;
 pub mod service;
 pub mod sse;
 pub mod swarm;
+pub mod tls;
 pub mod wait;
 pub mod ws;

@@ -27,6 +27,7 @@ mod slow_client;
 mod streams;
 mod themis;
 mod tickets;
+mod tls;
 mod trace;
 mod websocket;
 mod websocket_conformance;

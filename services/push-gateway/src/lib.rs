@@ -61,7 +61,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let metrics = GatewayMetrics::new(&chassis.metrics);
     let lifetime = Duration::from_secs(config.ticket_lifetime_s);
     let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;
-    let connections_max = admission::connections_allowed(config.max_connections);
+    let is_tls = config.common.tls_cert_file.is_some();
+    let connections_max = admission::connections_allowed(config.max_connections, is_tls);
     let limits = Limits {
         ring_size_bytes: config.ring_bytes,
         stall_timeout: Duration::from_secs(config.stall_timeout_s),

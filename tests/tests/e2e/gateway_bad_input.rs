@@ -9,7 +9,7 @@ use async_nats::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bywash_tests::platform::{Platform, answer};
-use bywash_tests::raw_ws::{RawWs, masked, text};
+use bywash_tests::raw_ws::{Frame, RawWs, masked, text};
 use bywash_tests::service::{Kind, Service};
 use bywash_tests::sse::Sse;
 use bywash_tests::swarm::signed;
@@ -658,4 +658,28 @@ async fn send_escapes(platform: &Platform, gateway: &Service) {
     jetstream.publish_with_headers(subject, headers, "{}".into()).await.unwrap().await.unwrap();
     jetstream.publish(subject, "{\n\u{1b}".into()).await.unwrap().await.unwrap();
     grown(gateway, "bywash_gateway_invalid_events_total", 0.0, 2.0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_say_who_it_is_in_time_is_told_so_and_closed() {
+    let platform = with_tokens().await;
+    let gateway = platform.service(Kind::PushGateway);
+    let before = gateway.metric("bywash_gateway_closed_total{reason=\"unauthenticated\"}").await;
+    for (path, told, code) in [
+        ("/ws", "authentication_timeout", 1008),
+        ("/socket.io/?EIO=4&transport=websocket", "authentication_timeout", 1008),
+        // Its close code says so.
+        ("/connection/websocket", "stale", 3502),
+    ] {
+        let mut client = RawWs::open(gateway.addr(), path, "").await;
+        // A ping is no word on who one is.
+        client.send(&masked(0x89, b"")).await;
+        let mut frames = Vec::new();
+        while let Some(frame) = client.frame().await {
+            frames.push(frame);
+        }
+        assert!(frames.iter().any(|frame| frame.text().contains(told)), "{path}: {frames:?}");
+        assert_eq!(frames.last().and_then(Frame::close_code), Some(code), "{path}: {frames:?}");
+    }
+    grown(gateway, "bywash_gateway_closed_total{reason=\"unauthenticated\"}", before, 3.0).await;
 }

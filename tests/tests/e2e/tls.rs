@@ -363,7 +363,8 @@ async fn a_changed_certificate_is_taken_without_a_restart_and_a_broken_one_leave
     secure.certificate = second;
 
     let reloads = |outcome| format!("bywash_http_tls_reloads_total{{outcome=\"{outcome}\"}}");
-    let broken: [(&str, fn(&Files)); 3] = [
+    type Change = fn(&Files);
+    let broken: [(&str, Change); 3] = [
         ("no PEM", |files| files.put_text("no PEM", "no PEM")),
         ("a key of another", |files| files.mix(&Certificate::new(), &Certificate::new())),
         ("no file", |files| std::fs::remove_file(files.key()).unwrap()),

@@ -154,6 +154,16 @@ impl Service {
         .await;
     }
 
+    /// The newest value of a series in `/metrics`, named with its labels; 0 while it is not there.
+    ///
+    /// # Panics
+    /// When the service is not reachable.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let answer = reqwest::get(self.url("/metrics")).await.expect("the service is reachable");
+        let text = answer.text().await.expect("metrics are text");
+        value_of(&text, series)
+    }
+
     /// SIGKILL and gone.
     pub fn kill(&mut self) {
         self.process = None;
@@ -183,11 +193,17 @@ impl Service {
     }
 }
 
-/// The address in the log line `listening`.
+/// The value of a series in an exposition; 0 where it is not there.
+pub fn value_of(exposition: &str, series: &str) -> f64 {
+    let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+    exposition.lines().find_map(value).unwrap_or_default()
+}
+
+/// The address in the log line `listening`, in JSON or as people read it.
 fn listening(output: &str) -> Option<SocketAddr> {
-    output
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find(|line| line["message"] == "listening")
-        .and_then(|line| line["addr"].as_str()?.parse().ok())
+    output.lines().find_map(|line| match serde_json::from_str::<Value>(line) {
+        Ok(line) if line["message"] == "listening" => line["addr"].as_str()?.parse().ok(),
+        Ok(_) => None,
+        Err(_) => line.split_once(" listening addr=")?.1.split(' ').next()?.parse().ok(),
+    })
 }

@@ -1,8 +1,11 @@
 //! A client of the event stream: a parser of `text/event-stream`, and an inbox of what it read.
 
-use futures_util::StreamExt;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use reqwest::header::HeaderMap;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -127,15 +130,20 @@ impl Sse {
         if status != StatusCode::OK {
             panic!("the stream answered {status}: {}", response.text().await.unwrap_or_default());
         }
-        Self::read(response)
+        let headers = response.headers().clone();
+        Self::reading(headers, response.bytes_stream())
     }
 
-    fn read(response: Response) -> Self {
-        let (events, headers) = (Inbox::default(), response.headers().clone());
+    /// Reads a body that came with these headers, until it ends.
+    pub fn reading<E>(
+        headers: HeaderMap,
+        bytes: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    ) -> Self {
+        let events = Inbox::default();
         let inbox = events.clone();
         let reader = tokio::spawn(async move {
             let mut parser = Parser::default();
-            let mut bytes = response.bytes_stream();
+            let mut bytes = pin!(bytes);
             while let Some(Ok(bytes)) = bytes.next().await {
                 parser.feed(&bytes).into_iter().for_each(|event| inbox.push(event));
             }

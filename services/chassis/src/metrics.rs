@@ -14,6 +14,8 @@ use prometheus::{
 pub const METRIC_HTTP_DURATION: &str = "bywash_http_request_duration_seconds";
 /// Gauge: requests under way.
 pub const METRIC_HTTP_IN_FLIGHT: &str = "bywash_http_requests_in_flight";
+/// Counter: requests of which no head could be read; label `reason` (`slow`, `too_large`, `malformed`).
+pub const METRIC_HTTP_BAD_HEADS: &str = "bywash_http_bad_heads_total";
 /// Counter: TLS handshakes; label `outcome` (`ok`, `failed`, `timeout`, `not_tls`).
 pub const METRIC_TLS_HANDSHAKES: &str = "bywash_http_tls_handshakes_total";
 /// Counter: changed TLS files; label `outcome` (`ok`, `failed`).

@@ -125,7 +125,8 @@ impl Chassis {
         }
         let tls = Tls::from_config(config, &metrics, &shutdown)?;
         let is_tls = tls.is_some();
-        let server = Server::bind(config.http_addr_or(default_port), &auth, config.insecure_open).await?;
+        let server =
+            Server::bind(config.http_addr_or(default_port), &auth, config.insecure_open, &metrics).await?;
         let server = server.with_tls(tls);
         let health = Health::new(service);
         let nats = Nats::connect(service, config, &metrics, &shutdown).await?;

@@ -296,3 +296,6 @@ impl Reload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

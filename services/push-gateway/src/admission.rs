@@ -19,6 +19,9 @@ use crate::budget::{Budget, Level};
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// The kernel asks for more only when less than this is unsent, so that what is sent is recent.
 const UNSENT_LOW_BYTES: u32 = 16 * 1024;
+/// Files of a connection: its socket, and with TLS the pair that leads to its worker (decision 008).
+const FILES_PER_CONNECTION: u64 = 1;
+const FILES_PER_CONNECTION_TLS: u64 = 3;
 /// Files that are not client connections: the store of NATS connections, logs, pollers, HTTP requests.
 const FILES_RESERVED: u64 = 512;
 
@@ -187,18 +190,23 @@ fn leave<K: Hash + Eq + Borrow<Q>, Q: Hash + Eq + ?Sized>(counts: &mut HashMap<K
 }
 
 /// Raises the limit of open files as far as it goes and says how many connections that allows.
-pub fn connections_allowed(wanted: usize) -> usize {
+pub fn connections_allowed(wanted: usize, is_tls: bool) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "the limit of open files cannot be raised");
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let allowed = usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
+    let allowed = connections_of(files, is_tls);
     if allowed < wanted {
         tracing::info!(wanted, allowed, "connections are limited by the limit of open files");
     }
     wanted.min(allowed).max(1)
+}
+
+fn connections_of(files: u64, is_tls: bool) -> usize {
+    let each = if is_tls { FILES_PER_CONNECTION_TLS } else { FILES_PER_CONNECTION };
+    usize::try_from(files.saturating_sub(FILES_RESERVED) / each).unwrap_or(usize::MAX)
 }
 
 /// Bounds what the kernel holds for a client, and finds out about clients that are gone without a word.
@@ -229,6 +237,13 @@ mod tests {
 
     fn refused(admission: &Admission, user: &str) -> Refusal {
         admission.admit(user, HERE).unwrap_err()
+    }
+
+    #[test]
+    fn a_connection_of_tls_counts_as_the_files_that_it_needs() {
+        assert_eq!(connections_of(FILES_RESERVED + 300, false), 300);
+        assert_eq!(connections_of(FILES_RESERVED + 300, true), 100);
+        assert_eq!(connections_of(FILES_RESERVED - 1, true), 0);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::fleet::Fleet;
+use crate::metrics::BadInputs;
 use crate::publish;
 use crate::worker::{self, WorkerHandle};
 
@@ -158,6 +159,7 @@ pub struct Question {
 pub async fn run(
     fleet: Fleet,
     nats: Nats,
+    bad_input: BadInputs,
     mut questions: mpsc::Receiver<Question>,
     workers: Vec<WorkerHandle>,
 ) {
@@ -165,8 +167,9 @@ pub async fn run(
     while let Some(Question { asker, command }) = questions.recv().await {
         let Ok(turn) = Arc::clone(&under_way).acquire_owned().await else { return };
         let (fleet, nats, worker) = (fleet.clone(), nats.clone(), workers[asker.worker].clone());
+        let bad_input = bad_input.clone();
         tokio::spawn(async move {
-            let answer = ask(&fleet, &nats, &asker.identity, command).await;
+            let answer = ask(&fleet, &nats, &bad_input, &asker.identity, command).await;
             drop(turn);
             let Asker { session, generation, tag, .. } = asker;
             worker.send(worker::Command::Answer { session, generation, tag, answer }).await;
@@ -174,11 +177,17 @@ pub async fn run(
     }
 }
 
-async fn ask(fleet: &Fleet, nats: &Nats, identity: &Identity, command: Command) -> Answer {
+async fn ask(
+    fleet: &Fleet,
+    nats: &Nats,
+    bad_input: &BadInputs,
+    identity: &Identity,
+    command: Command,
+) -> Answer {
     match command {
         Command::Service { subject, body } => put(nats, identity, &subject, &body).await,
         Command::Publish { topic, value } => {
-            let published = publish::publish(nats, identity, &topic, &value, None).await;
+            let published = publish::publish(nats, bad_input, identity, &topic, &value, None).await;
             published
                 .map(|published| json!(published))
                 .map_err(|error| CommandError::new(error.code(), error.to_string()))

@@ -69,6 +69,10 @@ pub struct Config {
     #[arg(long, env = "BYWASH_TICKET_LIFETIME_S", value_name = "SECONDS", default_value_t = 3_600)]
     pub ticket_lifetime_s: u64,
 
+    /// Answer on /ws/echo too, which sends every message back as it came: for conformance suites, not for production
+    #[arg(long, env = "BYWASH_WS_ECHO")]
+    pub ws_echo: bool,
+
     /// Folder with the built console
     #[arg(
         long,

@@ -63,7 +63,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let metrics = GatewayMetrics::new(&chassis.metrics);
     let lifetime = Duration::from_secs(config.ticket_lifetime_s);
     let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;
-    let connections_max = admission::connections_allowed(config.max_connections);
+    let is_tls = config.common.tls_cert_file.is_some();
+    let connections_max = admission::connections_allowed(config.max_connections, is_tls);
     let limits = Limits {
         ring_size_bytes: config.ring_bytes,
         stall_timeout: Duration::from_secs(config.stall_timeout_s),
@@ -88,7 +89,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tokio::spawn(history::run(chassis.nats.clone(), history_queue, workers.clone()));
     let fleet = Fleet::new(chassis.nats.clone(), workers.clone());
     tokio::spawn(fleet.clone().serve(shutdown.clone()));
-    tokio::spawn(commands::run(fleet.clone(), chassis.nats.clone(), question_queue, workers.clone()));
+    tokio::spawn(commands::run(
+        fleet.clone(),
+        chassis.nats.clone(),
+        metrics.bad_input.clone(),
+        question_queue,
+        workers.clone(),
+    ));
     tokio::spawn(close_revoked(chassis.auth.clone(), workers.clone()));
     report::spawn(config.common.instance(), chassis.nats.clone(), metrics.clone(), shutdown.clone());
 
@@ -110,6 +117,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         workers: workers.clone(),
         limits,
         profile,
+        ws_echo: config.ws_echo,
         services: ServiceUrls {
             knowledge_base: config.kb_url,
             governor: config.governor_url,

@@ -54,6 +54,12 @@ impl BadInputs {
     pub fn count(&self, kind: BadInput) {
         self.0.with_label_values(&[kind.as_str()]).inc();
     }
+
+    /// Of no registry.
+    #[cfg(test)]
+    pub fn unregistered() -> Self {
+        GatewayMetrics::new(&Metrics::new()).bad_input
+    }
 }
 
 /// All of them; cheap to clone.
@@ -173,7 +179,7 @@ impl GatewayMetrics {
             ),
             invalid: metrics.counter(
                 "bywash_gateway_invalid_events_total",
-                "Events dropped because they are not one JSON value in one line.",
+                "Events dropped because they are not one JSON value in one line, or their type is no word.",
             ),
             closed: metrics.counters("bywash_gateway_closed_total", "Connections ended.", &["reason"]),
             gaps: metrics.counters("bywash_gateway_gaps_total", "Gaps told to clients.", &["reason"]),

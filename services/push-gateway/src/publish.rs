@@ -7,6 +7,8 @@ use proto_schemas::{TopicError, TopicPattern};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::metrics::{BadInput, BadInputs};
+
 /// Largest value, bytes: what fits a client's frame with its head.
 pub const VALUE_SIZE_MAX: usize = 64 * 1024;
 /// Event type of what clients publish.
@@ -58,12 +60,13 @@ impl PublishError {
     }
 }
 
-/// Publishes `value` on `topic` for `identity` and waits until the stream has it.
+/// Publishes `value` on `topic` for `identity` and waits until the stream has it. Counts what is wrong with either.
 ///
 /// # Errors
 /// [`PublishError`].
 pub async fn publish(
     nats: &Nats,
+    bad_input: &BadInputs,
     identity: &Identity,
     topic: &str,
     value: &RawValue,
@@ -72,14 +75,19 @@ pub async fn publish(
     if !identity.may(Role::Write) {
         return Err(PublishError::Role);
     }
-    let pattern: TopicPattern = topic.parse().map_err(PublishError::Topic)?;
+    let pattern: TopicPattern = topic.parse().map_err(|error| {
+        bad_input.count(BadInput::Topic);
+        PublishError::Topic(error)
+    })?;
     if pattern.has_wildcard() {
+        bad_input.count(BadInput::Topic);
         return Err(PublishError::Wildcard);
     }
     if !identity.may_publish(topic) {
         return Err(PublishError::NotAllowed);
     }
     if value.get().len() > VALUE_SIZE_MAX {
+        bad_input.count(BadInput::TooLarge);
         return Err(PublishError::TooLarge);
     }
     if !nats.is_connected() {

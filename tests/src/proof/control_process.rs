@@ -44,7 +44,7 @@ async fn run(data_dir: PathBuf) -> Result<()> {
         .layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());
-    let server = Server::bind(ANY_PORT, &auth, false).await.context("the API's port")?;
+    let server = Server::bind(ANY_PORT, &auth, false, &metrics).await.context("the API's port")?;
     let streams = TcpListener::bind(ANY_PORT).await.context("the streams' port")?;
     let addresses =
         Addresses { api: server.addr(), streams: streams.local_addr().context("the streams' port")? };

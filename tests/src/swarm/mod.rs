@@ -20,6 +20,8 @@ mod publish;
 mod tally;
 mod token;
 
+pub use token::signed;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the clients of a swarm show.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,8 +51,12 @@ impl Credential {
 
 /// A JWT for user and token id `name`, which may follow everything (RFC 7519, RFC 7518 section 3.2).
 pub fn hs256(secret: &str, name: &str, expires_unix_s: u64, roles: &[&str]) -> String {
+    signed(secret, &json!({"sub": name, "jti": name, "exp": expires_unix_s, "roles": roles}))
+}
+
+/// A JWT with these claims, signed with HS256.
+pub fn signed(secret: &str, claims: &Value) -> String {
     let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims = json!({"sub": name, "jti": name, "exp": expires_unix_s, "roles": roles});
     let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes())))

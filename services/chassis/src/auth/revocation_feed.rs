@@ -117,7 +117,7 @@ async fn try_read(revocations: &Revocations, nats: &Nats, mut known: impl FnMut(
             Some((id, Change::Revoked(until))) => revocations.note(&id, until),
             Some((id, Change::Ended)) => revocations.forget(&id),
             None => {
-                tracing::warn!(subject = %message.subject, "a key of the bucket REVOKED is no encoded id");
+                tracing::warn!(subject = %message.subject.escape_debug(), "a key of the bucket REVOKED is no encoded id");
             }
         }
         if info.pending == 0 {

@@ -12,16 +12,41 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::IntCounterVec;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tower::ServiceExt;
 
 use super::takeover::{Handover, Peer, Takeover};
 use crate::linger::{self, Unread};
+use crate::metrics::{METRIC_HTTP_BAD_HEADS, Metrics};
 
 /// Time for a request's head to arrive, and for the next one on an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head, bytes; hyper reads bodies in pieces of at most this.
 const BUFFER_SIZE_MAX: usize = 64 * 1024;
+
+/// Counts heads that are refused before any handler sees them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct BadHeads(IntCounterVec);
+
+impl BadHeads {
+    /// Registers them.
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let help = "Requests of which no head could be read, by reason.";
+        Self(metrics.counters(METRIC_HTTP_BAD_HEADS, help, &["reason"]))
+    }
+
+    /// `has_begun`: whether a part of a head was there; without one a connection was only idle.
+    fn count(&self, error: &hyper::Error, has_begun: bool) {
+        let reason = match error {
+            error if error.is_parse_too_large() => "too_large",
+            error if error.is_parse() => "malformed",
+            error if error.is_timeout() && has_begun => "slow",
+            _ => return,
+        };
+        self.0.with_label_values(&[reason]).inc();
+    }
+}
 
 /// A connection that a handler took over.
 pub(super) struct TakenOver<S> {
@@ -39,6 +64,7 @@ pub(super) async fn serve<S>(
     io: S,
     peer: Peer,
     router: Router,
+    bad_heads: &BadHeads,
     closing: impl Future<Output = ()>,
 ) -> Option<TakenOver<S>>
 where
@@ -73,8 +99,12 @@ where
         tokio::select! {
             // Errors here are the client's: it went away or spoke no HTTP, and hyper has answered what it could.
             ended = poll_fn(|context| serving.poll_without_shutdown(context)) => {
-                let spoke_no_http = ended.is_err_and(|error| error.is_parse());
-                let mut io = serving.into_parts().io.into_inner();
+                let spoke_no_http = ended.as_ref().is_err_and(hyper::Error::is_parse);
+                let parts = serving.into_parts();
+                if let Err(error) = &ended {
+                    bad_heads.count(error, !parts.read_buf.is_empty());
+                }
+                let mut io = parts.io.into_inner();
                 if unread.is_left() || spoke_no_http {
                     linger::close_slowly(io).await;
                 } else {

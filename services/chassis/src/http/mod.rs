@@ -30,6 +30,7 @@ use crate::observe::{self, RequestMetrics};
 use crate::origin::{self, AllowedOrigins};
 use crate::tls::{Secured, Tls};
 
+use http1::BadHeads;
 pub use takeover::{Handover, Peer, Takeover};
 
 /// Connections served by hyper at once; those taken over do not count. Beyond it new ones wait in the backlog.
@@ -50,11 +51,17 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     tls: Option<Tls>,
+    bad_heads: BadHeads,
 }
 
 impl Server {
     /// Listens on `addr` (port 0 = any). Refuses to be open beyond loopback unless told so.
-    pub async fn bind(addr: SocketAddr, auth: &Auth, insecure_open: bool) -> Result<Self, StartError> {
+    pub async fn bind(
+        addr: SocketAddr,
+        auth: &Auth,
+        insecure_open: bool,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
         if auth.is_open() && !addr.ip().is_loopback() {
             if !insecure_open {
                 return Err(StartError::OpenToAll(addr));
@@ -63,7 +70,7 @@ impl Server {
         }
         let listener = TcpListener::bind(addr).await.map_err(|source| StartError::Bind { addr, source })?;
         let addr = listener.local_addr().map_err(|source| StartError::Bind { addr, source })?;
-        Ok(Self { listener, addr, tls: None })
+        Ok(Self { listener, addr, tls: None, bad_heads: BadHeads::new(metrics) })
     }
 
     /// Speaks TLS, where there is some.
@@ -100,14 +107,15 @@ impl Server {
                 }
             };
             let (router, tls, peer) = (router.clone(), self.tls.clone(), Peer(peer));
+            let bad_heads = self.bad_heads.clone();
             let mut closing = closing.subscribe();
             let closing = async move {
                 let _ = closing.changed().await;
             };
             connections.spawn(async move {
                 match tls {
-                    None => plain(socket, peer, router, slot, closing).await,
-                    Some(tls) => secured(tls, socket, peer, router, slot, closing).await,
+                    None => plain(socket, peer, router, &bad_heads, slot, closing).await,
+                    Some(tls) => secured(tls, socket, peer, router, &bad_heads, slot, closing).await,
                 }
             });
         }
@@ -137,10 +145,11 @@ async fn plain(
     socket: TcpStream,
     peer: Peer,
     router: Router,
+    bad_heads: &BadHeads,
     _slot: OwnedSemaphorePermit,
     closing: impl Future<Output = ()>,
 ) {
-    let Some(taken) = http1::serve(socket, peer, router, closing).await else { return };
+    let Some(taken) = http1::serve(socket, peer, router, bad_heads, closing).await else { return };
     match taken.io.into_std() {
         Ok(socket) => (taken.receiver)(socket, taken.leftover),
         Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
@@ -152,6 +161,7 @@ async fn secured(
     socket: TcpStream,
     peer: Peer,
     router: Router,
+    bad_heads: &BadHeads,
     slot: OwnedSemaphorePermit,
     closing: impl Future<Output = ()>,
 ) {
@@ -164,7 +174,9 @@ async fn secured(
         None => {}
         Some(Secured::Http2(stream)) => Box::pin(http2::serve(stream, peer, router, slot, closing)).await,
         Some(Secured::Http1(stream)) => {
-            let Some(taken) = Box::pin(http1::serve(stream, peer, router, closing)).await else { return };
+            let Some(taken) = Box::pin(http1::serve(stream, peer, router, bad_heads, closing)).await else {
+                return;
+            };
             // Its receiver counts it from here on.
             drop(slot);
             pair::carry(taken.io, taken.leftover, taken.receiver).await;

@@ -11,7 +11,6 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Api;
-use crate::metrics::BadInput;
 use crate::publish::{self, PublishError};
 
 /// Seconds after which a client may try again what NATS did not take.
@@ -31,15 +30,9 @@ pub async fn publish(
     Json(body): Json<Publish>,
 ) -> Result<Response, ApiError> {
     let request = TraceParent::of(&tracing::Span::current());
-    let published = publish::publish(&api.nats, &identity, &body.topic, &body.data, request).await;
-    let published = published.map_err(|error| {
-        match error {
-            PublishError::Topic(_) | PublishError::Wildcard => api.metrics.bad_input.count(BadInput::Topic),
-            PublishError::TooLarge => api.metrics.bad_input.count(BadInput::TooLarge),
-            _ => {}
-        }
-        refused(&error)
-    })?;
+    let bad_input = &api.metrics.bad_input;
+    let published = publish::publish(&api.nats, bad_input, &identity, &body.topic, &body.data, request).await;
+    let published = published.map_err(|error| refused(&error))?;
     Ok((StatusCode::CREATED, JsonAnswer(published)).into_response())
 }
 

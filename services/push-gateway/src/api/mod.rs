@@ -66,6 +66,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// What is switched on.
     pub profile: Profile,
+    /// Whether `/ws/echo` is there.
+    pub ws_echo: bool,
     /// Where browsers reach the other services.
     pub services: ServiceUrls,
     /// The built page.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::CloseReason;
+use crate::metrics::{BadInput, BadInputs};
 
 /// GUID of the opening handshake (RFC 6455, section 1.3).
 const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -128,17 +129,44 @@ enum FrameError {
     Utf8,
 }
 
-/// Reads client frames from pieces of any size. Holds at most one message and one head.
+/// Reads client frames from pieces of any size. Holds at most one message and one head. Counts what is wrong with them.
 #[derive(Debug)]
 pub struct Reader {
     message_size_max: usize,
+    bad_input: BadInputs,
     /// Head of the frame being read; at most 14 bytes.
     head: Vec<u8>,
     frame: Option<Frame>,
-    /// Message being put together, with its opcode.
-    message: Option<(Opcode, Vec<u8>)>,
+    message: Option<Partial>,
     /// The message is over the limit: count on, keep nothing.
     dropping: bool,
+}
+
+/// A message being put together.
+#[derive(Debug)]
+struct Partial {
+    opcode: Opcode,
+    bytes: Vec<u8>,
+    /// So many of them are known to be UTF-8, where it is text.
+    checked: usize,
+}
+
+impl Partial {
+    fn new(opcode: Opcode) -> Self {
+        Self { opcode, bytes: Vec::new(), checked: 0 }
+    }
+
+    /// Text that can no longer become UTF-8 is refused before its end, which a client may never send.
+    fn check(&mut self) -> Result<(), FrameError> {
+        if self.opcode == Opcode::Text {
+            match std::str::from_utf8(&self.bytes[self.checked..]) {
+                Ok(text) => self.checked += text.len(),
+                Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+                Err(_) => return Err(FrameError::Utf8),
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -161,8 +189,8 @@ impl Frame {
 
 impl Reader {
     /// Messages beyond `message_size_max` bytes are reported and dropped.
-    pub fn new(message_size_max: usize) -> Self {
-        Self { message_size_max, head: Vec::new(), frame: None, message: None, dropping: false }
+    pub fn new(message_size_max: usize, bad_input: BadInputs) -> Self {
+        Self { message_size_max, bad_input, head: Vec::new(), frame: None, message: None, dropping: false }
     }
 
     /// Takes bytes from the socket and pushes what they complete. Returns why the connection must end, if it must.
@@ -173,7 +201,10 @@ impl Reader {
             messages.push(match one {
                 Incoming::Text(text) => Message::Text(text),
                 Incoming::Binary(bytes) => Message::Binary(bytes),
-                Incoming::TooLarge => Message::TooLarge,
+                Incoming::TooLarge => {
+                    self.bad_input.count(BadInput::TooLarge);
+                    Message::TooLarge
+                }
                 Incoming::Ping(payload) => Message::Answer(encode(Opcode::Pong, &payload)),
                 Incoming::Pong => continue,
                 Incoming::Close(code) => {
@@ -184,6 +215,7 @@ impl Reader {
             });
         }
         let error = result.err()?;
+        self.bad_input.count(BadInput::Framing);
         let code = if error == FrameError::Utf8 { 1007 } else { 1002 };
         messages.push(Message::Answer(encode_close(code, &error.to_string())));
         Some(CloseReason::ProtocolError)
@@ -200,7 +232,7 @@ impl Reader {
             let wanted = usize::try_from(frame.length - frame.read).unwrap_or(usize::MAX).min(bytes.len());
             let (piece, rest) = bytes.split_at(wanted);
             bytes = rest;
-            self.take_piece(&mut frame, piece);
+            self.take_piece(&mut frame, piece)?;
             if frame.read < frame.length {
                 self.frame = Some(frame);
                 return Ok(());
@@ -244,31 +276,31 @@ impl Reader {
             return if well_formed { Ok(()) } else { Err(FrameError::Protocol) };
         }
         match (frame.opcode, self.message.is_some()) {
-            (Some(opcode), false) => self.message = Some((opcode, Vec::new())),
+            (Some(opcode), false) => self.message = Some(Partial::new(opcode)),
             (None, true) => {}
             _ => return Err(FrameError::Protocol),
         }
         Ok(())
     }
 
-    fn take_piece(&mut self, frame: &mut Frame, piece: &[u8]) {
-        let is_control = frame.is_control();
-        let target = if is_control {
-            &mut frame.control
-        } else {
-            match &mut self.message {
-                Some((_, message)) => message,
-                None => return,
-            }
-        };
-        if !is_control && (self.dropping || target.len() + piece.len() > self.message_size_max) {
-            self.dropping = true;
-            target.clear();
-        } else {
-            let offset = frame.read;
-            target.extend(piece.iter().zip(offset..).map(|(byte, at)| byte ^ frame.mask[(at % 4) as usize]));
-        }
+    fn take_piece(&mut self, frame: &mut Frame, piece: &[u8]) -> Result<(), FrameError> {
+        let (offset, mask) = (frame.read, frame.mask);
+        let unmasked = piece.iter().zip(offset..).map(|(byte, at)| byte ^ mask[(at % 4) as usize]);
         frame.read += piece.len() as u64;
+        if frame.is_control() {
+            frame.control.extend(unmasked);
+            return Ok(());
+        }
+        let Some(message) = &mut self.message else { return Ok(()) };
+        if self.dropping || message.bytes.len() + piece.len() > self.message_size_max {
+            self.dropping = true;
+            message.bytes.clear();
+            return Ok(());
+        }
+        message.bytes.extend(unmasked);
+        let is_whole = frame.fin && frame.read == frame.length;
+        // A whole message is checked once, at its end.
+        if is_whole { Ok(()) } else { message.check() }
     }
 
     fn finish(&mut self, frame: Frame, out: &mut Vec<Incoming>) -> Result<(), FrameError> {
@@ -278,13 +310,15 @@ impl Reader {
             Some(Opcode::Close) => out.push(Incoming::Close(close_code(&frame.control)?)),
             _ if !frame.fin => {}
             _ => {
-                let Some((opcode, message)) = self.message.take() else { return Err(FrameError::Protocol) };
+                let Some(Partial { opcode, bytes, .. }) = self.message.take() else {
+                    return Err(FrameError::Protocol);
+                };
                 if std::mem::take(&mut self.dropping) {
                     out.push(Incoming::TooLarge);
                 } else if opcode == Opcode::Text {
-                    out.push(Incoming::Text(String::from_utf8(message).map_err(|_| FrameError::Utf8)?));
+                    out.push(Incoming::Text(String::from_utf8(bytes).map_err(|_| FrameError::Utf8)?));
                 } else {
-                    out.push(Incoming::Binary(message));
+                    out.push(Incoming::Binary(bytes));
                 }
             }
         }
@@ -343,9 +377,13 @@ mod tests {
         frame
     }
 
+    fn reader() -> Reader {
+        Reader::new(100, BadInputs::unregistered())
+    }
+
     fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FrameError> {
         let mut out = Vec::new();
-        Reader::new(100).read(bytes, &mut out).map(|()| out)
+        reader().read(bytes, &mut out).map(|()| out)
     }
 
     #[test]
@@ -388,6 +426,24 @@ mod tests {
         assert_eq!(read(&client_frame(true, 1, &[0xff])), Err(FrameError::Utf8));
     }
 
+    #[test]
+    fn text_that_cannot_become_utf8_any_more_is_refused_before_its_end() {
+        let begun = client_frame(false, 1, "κόσμε".as_bytes());
+        assert_eq!(read(&begun), Ok(vec![]), "so far it is text");
+        let (first, last) = "\u{1f6b0}".as_bytes().split_at(2);
+        let (first, last) = (client_frame(false, 1, first), client_frame(true, 0, last));
+        assert_eq!(read(&first), Ok(vec![]), "half a character may become one");
+        let whole = [first.clone(), last].concat();
+        assert_eq!(read(&whole), Ok(vec![Incoming::Text("\u{1f6b0}".into())]));
+        assert_eq!(read(&[begun, client_frame(false, 0, b"\xed\xa0")].concat()), Err(FrameError::Utf8));
+        assert_eq!(read(&client_frame(true, 1, b"a\xffbcdefgh")[..9]), Err(FrameError::Utf8));
+        assert_eq!(
+            read(&[first, client_frame(true, 0, b"")].concat()),
+            Err(FrameError::Utf8),
+            "it ends there"
+        );
+    }
+
     proptest! {
         #[test]
         fn pieces_of_any_size_give_the_same_messages(
@@ -395,7 +451,7 @@ mod tests {
             cut in 1_usize..40,
         ) {
             let bytes: Vec<u8> = messages.iter().flat_map(|message| client_frame(true, 2, message)).collect();
-            let (mut reader, mut out) = (Reader::new(100), Vec::new());
+            let (mut reader, mut out) = (reader(), Vec::new());
             for piece in bytes.chunks(cut) {
                 reader.read(piece, &mut out).unwrap();
             }

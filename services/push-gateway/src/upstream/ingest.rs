@@ -185,6 +185,8 @@ impl StreamFollower {
         let is_handed_on = match message::read(place, &subject, headers.as_ref(), payload) {
             Ok(event) => self.sequencer.send(Upstream::Message(event)).await.is_ok(),
             Err(error) => {
+                // A publisher may put anything but white space into a subject.
+                let subject = subject.escape_debug();
                 tracing::warn!(%subject, seq = place.seq, %error, "an event is dropped");
                 self.metrics.invalid();
                 true

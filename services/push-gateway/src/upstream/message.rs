@@ -22,6 +22,9 @@ pub enum InvalidMessage {
     /// A raw line break would end a server-sent event early.
     #[error("payload has a raw line break")]
     LineBreak,
+    /// It stands in a line of its own in a server-sent event, and in logs.
+    #[error("event type has control characters")]
+    EventType,
 }
 
 /// Where a message stood in its stream.
@@ -46,13 +49,17 @@ pub fn read(
     let removed = get(MARKER_REASON).is_some();
     let payload = if removed { Bytes::from_static(b"null") } else { payload };
     check(&payload)?;
+    let event_type = if removed { "removed" } else { get(header::TYPE).unwrap_or("message") };
+    if event_type.chars().any(char::is_control) {
+        return Err(InvalidMessage::EventType);
+    }
     let time = get(header::TIME).filter(|text| time::parse(text).is_some()).map(Into::into);
     let time = time.unwrap_or_else(|| taken_at(place.unix_nanos).into());
     Ok(Message {
         stream: place.stream,
         seq: place.seq,
         topic: subject.into(),
-        event_type: if removed { "removed" } else { get(header::TYPE).unwrap_or("message") }.into(),
+        event_type: event_type.into(),
         time,
         time_bits: TimeBits::of_unix_ms(place.unix_nanos / 1_000_000),
         trace: get(header::TRACE_PARENT).and_then(|text| text.parse().ok()),
@@ -95,6 +102,14 @@ mod tests {
         ] {
             assert_eq!(check(payload), result, "{payload:?}");
         }
+    }
+
+    #[test]
+    fn a_type_with_control_characters_is_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::TYPE, "note\u{1b}[31m");
+        let read = read(PLACE, "app.a", Some(&headers), Bytes::from_static(b"{}"));
+        assert_eq!(read.unwrap_err(), InvalidMessage::EventType);
     }
 
     #[test]

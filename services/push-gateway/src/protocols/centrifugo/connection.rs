@@ -21,6 +21,7 @@ use crate::codec::frame::{self, Message, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, MessageRate, Notice};
 use crate::commands::Answer;
 use crate::event::Event;
+use crate::metrics::{BadInput, BadInputs};
 use crate::position::Positions;
 
 /// Largest message a client may send, bytes.
@@ -61,6 +62,7 @@ pub struct Connection {
     /// In the order of their actions, which is that of the notices.
     pub(super) beginning: VecDeque<Beginning>,
     rate: MessageRate,
+    pub(super) bad_input: BadInputs,
     /// The oldest ping without an answer.
     pinged_at: Option<Instant>,
 }
@@ -73,6 +75,7 @@ impl Connection {
         wire: Wire,
         ping_interval_s: u32,
         known: Option<Result<Identity, ApiError>>,
+        bad_input: BadInputs,
     ) -> Self {
         Self {
             wire,
@@ -83,10 +86,11 @@ impl Connection {
             known,
             client: format!("{:032x}", fastrand::u128(..)),
             phase: Phase::New,
-            reader: Reader::new(MESSAGE_SIZE_MAX),
+            reader: Reader::new(MESSAGE_SIZE_MAX, bad_input.clone()),
             channels: Channels::default(),
             beginning: VecDeque::new(),
             rate: MessageRate::new(COMMANDS_PER_MINUTE_MAX, Instant::now()),
+            bad_input,
             pinged_at: None,
         }
     }
@@ -102,6 +106,9 @@ impl Connection {
     }
 
     fn disconnect(&mut self, end: Disconnect, actions: &mut Vec<Action>) {
+        if matches!(end, Disconnect::BAD_REQUEST | Disconnect::NOT_AVAILABLE) {
+            self.bad_input.count(BadInput::Message);
+        }
         self.phase = Phase::Over;
         actions.push(Action::Reply(frame::encode_close(end.code, end.reason)));
         actions.push(Action::Close(end.why));
@@ -120,6 +127,7 @@ impl Connection {
         }
         let id = command.id;
         if !self.rate.allows(Instant::now()) {
+            self.bad_input.count(BadInput::Flood);
             return if id > 0 {
                 let detail = format!("at most {COMMANDS_PER_MINUTE_MAX} commands a minute");
                 actions.push(self.refuse(id, Refusal::TooManyRequests.because(&detail)));

@@ -70,7 +70,8 @@ async fn upgrade(
     };
     let identity = known.as_ref().and_then(|known| known.as_ref().ok()).cloned();
     let ping_interval_s = u32::try_from(api.limits.checkpoint_interval_s.max(1)).unwrap_or(u32::MAX);
-    let codec = Connection::new(api.auth.clone(), wire, ping_interval_s, known);
+    let bad_input = api.metrics.bad_input.clone();
+    let codec = Connection::new(api.auth.clone(), wire, ping_interval_s, known, bad_input);
     upgrade
         .hand_over(&api, identity.as_ref(), chosen.map(|(name, _)| name), Box::new(codec), Vec::new())
         .await

@@ -18,6 +18,7 @@ use super::wire::tags;
 use crate::codec::Action;
 use crate::commands::history::{self, Page, Start};
 use crate::commands::{Answer, Command, CommandError};
+use crate::metrics::BadInput;
 use crate::position::parse_epoch;
 
 /// Histories that one connection may ask for before it has the first. They are read one after the other: an answer may
@@ -74,8 +75,13 @@ impl Connection {
         let topic = request.channel.clone();
         match serde_json::from_slice::<Box<RawValue>>(&request.data) {
             Ok(value) => self.ask(id, Kind::Publish, Command::Publish { topic, value }),
-            Err(_) => self.refuse(id, Refusal::BadRequest.because("data must be one JSON value")),
+            Err(_) => self.not_json(id),
         }
+    }
+
+    fn not_json(&self, id: u32) -> Action {
+        self.bad_input.count(BadInput::Message);
+        self.refuse(id, Refusal::BadRequest.because("data must be one JSON value"))
     }
 
     pub(super) fn presence_stats(&mut self, id: u32, request: &ChannelRequest) -> Action {
@@ -93,6 +99,7 @@ impl Connection {
             Err(error) => return actions.push(self.refuse(id, error)),
         };
         if self.requests.histories.len() >= HISTORIES_WAITING_MAX {
+            self.bad_input.count(BadInput::Flood);
             let detail = format!("{HISTORIES_WAITING_MAX} histories wait to be read");
             return actions.push(self.refuse(id, Refusal::TooManyRequests.because(&detail)));
         }
@@ -127,7 +134,7 @@ impl Connection {
             data => serde_json::from_slice::<Value>(data),
         };
         let Ok(data) = data else {
-            return self.refuse(id, Refusal::BadRequest.because("data must be one JSON value"));
+            return self.not_json(id);
         };
         let command = match request.method.as_str() {
             "run_command" => match serde_json::from_value::<RunCommand>(data) {

@@ -11,6 +11,7 @@ use super::messages::{
     Unsubscribe,
 };
 use crate::codec::{Action, GapReason, Tell};
+use crate::metrics::BadInput;
 use crate::position::Position;
 
 /// A position that no stream has: the subscription begins at the present, and the client is told that it was not
@@ -31,9 +32,10 @@ pub struct Beginning {
 impl Connection {
     /// The topic of that name, which this client may follow.
     pub(super) fn topic(&self, channel: &str) -> Result<TopicPattern, Error> {
-        let topic: TopicPattern = channel
-            .parse()
-            .map_err(|cause: proto_schemas::TopicError| Refusal::of(cause.code()).because(cause.code()))?;
+        let topic: TopicPattern = channel.parse().map_err(|cause: proto_schemas::TopicError| {
+            self.bad_input.count(BadInput::Topic);
+            Refusal::of(cause.code()).because(cause.code())
+        })?;
         match &self.identity {
             None => Err(Refusal::Unauthorized.error()),
             Some(identity) => identity
@@ -53,6 +55,7 @@ impl Connection {
             return actions.push(self.refuse(id, Refusal::AlreadySubscribed.error()));
         }
         if side.is_none() && self.channels.count() >= CHANNELS_MAX {
+            self.bad_input.count(BadInput::Flood);
             let detail = format!("a connection follows at most {CHANNELS_MAX} channels");
             return actions.push(self.refuse(id, Refusal::LimitExceeded.because(&detail)));
         }

@@ -21,7 +21,7 @@ use crate::codec::frame::{self, Message, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, Notice, Tell};
 use crate::commands::{Answer, Command, CommandError};
 use crate::event::Event;
-use crate::metrics::GatewayMetrics;
+use crate::metrics::{BadInput, GatewayMetrics};
 use crate::position::Positions;
 
 /// Messages a client may send in any minute; answers to our pings do not count.
@@ -81,10 +81,11 @@ impl SocketIo {
     /// A connection whose client has yet to join the namespace. `key` is from the request's headers; `port` is where the
     /// client reached us.
     pub fn new(gateway: Arc<Gateway>, transport: Transport, key: Option<String>, port: u16) -> Self {
+        let bad_input = gateway.metrics.bad_input.clone();
         Self {
             gateway,
             transport,
-            reader: Reader::new(PACKET_SIZE_MAX),
+            reader: Reader::new(PACKET_SIZE_MAX, bad_input),
             begun: Vec::new(),
             key,
             port,
@@ -102,7 +103,8 @@ impl SocketIo {
         Action::Reply(self.transport.packet(packet))
     }
 
-    fn refuse(&self, code: &str, message: impl Into<String>, ack: Option<u64>) -> Action {
+    fn refuse(&self, kind: BadInput, code: &str, message: impl Into<String>, ack: Option<u64>) -> Action {
+        self.gateway.metrics.bad_input.count(kind);
         Action::Reply(requests::refusal(&CommandError::new(code, message), ack, self.transport))
     }
 
@@ -115,6 +117,9 @@ impl SocketIo {
     }
 
     fn close(&self, reason: CloseReason, actions: &mut Vec<Action>) {
+        if reason == CloseReason::ProtocolError {
+            self.gateway.metrics.bad_input.count(BadInput::Message);
+        }
         actions.push(Action::Reply(self.end(reason)));
         actions.push(Action::Close(reason));
     }
@@ -144,13 +149,13 @@ impl SocketIo {
         if self.over_rate() {
             let message = format!("more than {MESSAGES_PER_MINUTE_MAX} messages a minute");
             let ack = Packet::parse(text).ok().and_then(|packet| packet.ack);
-            actions.push(self.refuse("rate_limited", message, ack));
+            actions.push(self.refuse(BadInput::Flood, "rate_limited", message, ack));
             return true;
         }
         let packet = match Packet::parse(text) {
             Ok(packet) => packet,
             Err(error) if self.identity.is_some() => {
-                actions.push(self.refuse("malformed_packet", error.to_string(), None));
+                actions.push(self.refuse(BadInput::Message, "malformed_packet", error.to_string(), None));
                 return true;
             }
             Err(_) => {
@@ -176,7 +181,12 @@ impl SocketIo {
                 return false;
             }
             (Kind::Connect, Some(_)) => {
-                actions.push(self.refuse("already_connected", "the namespace is joined already", None));
+                actions.push(self.refuse(
+                    BadInput::Message,
+                    "already_connected",
+                    "the namespace is joined already",
+                    None,
+                ));
             }
             (Kind::Disconnect, _) => {
                 self.close(CloseReason::ClientGone, actions);
@@ -191,6 +201,7 @@ impl SocketIo {
                 self.attachments = packet.attachments;
                 let ack = packet.ack.filter(|_| packet.kind == Kind::BinaryEvent);
                 actions.push(self.refuse(
+                    BadInput::Message,
                     "binary_not_supported",
                     "attachments are not taken; send JSON alone",
                     ack,
@@ -199,7 +210,12 @@ impl SocketIo {
             // Nothing here asks for acks.
             (Kind::Ack, _) => {}
             (Kind::ConnectError, _) => {
-                actions.push(self.refuse("malformed_packet", "only a server sends such packets", None));
+                actions.push(self.refuse(
+                    BadInput::Message,
+                    "malformed_packet",
+                    "only a server sends such packets",
+                    None,
+                ));
             }
         }
         true
@@ -210,7 +226,12 @@ impl SocketIo {
         match self.attachments.checked_sub(1) {
             Some(left) => self.attachments = left,
             None if self.identity.is_some() => {
-                actions.push(self.refuse("binary_not_supported", "send text messages", None));
+                actions.push(self.refuse(
+                    BadInput::Message,
+                    "binary_not_supported",
+                    "send text messages",
+                    None,
+                ));
             }
             None => self.close(CloseReason::ProtocolError, actions),
         }
@@ -261,7 +282,7 @@ impl SocketIo {
 
     fn event_of_client(&mut self, data: Value, ack: Option<u64>, identity: &Identity) -> Action {
         let Value::Array(values) = data else {
-            return self.refuse("malformed_packet", "an event is a list", ack);
+            return self.refuse(BadInput::Message, "malformed_packet", "an event is a list", ack);
         };
         let mut values = values.into_iter();
         let name = values.next().unwrap_or_default();
@@ -307,7 +328,9 @@ impl SocketIo {
 
     fn too_large(&self) -> Action {
         let message = format!("packets have at most {PACKET_SIZE_MAX} bytes");
-        self.refuse("packet_too_large", message, None)
+        // Counted where it was read.
+        let error = CommandError::new("packet_too_large", message);
+        Action::Reply(requests::refusal(&error, None, self.transport))
     }
 
     /// The HTTP side has checked sizes and UTF-8, and ends each packet.

@@ -43,6 +43,7 @@ use polling::{Polled, Refused, Sessions};
 
 use crate::api::{Api, Handover, UNAUTHENTICATED, Upgrade, header as text_of, switched_off};
 use crate::codec::Action;
+use crate::metrics::BadInput;
 
 /// Where clients come, as metrics name it.
 const ENDPOINT: &str = "/socket.io/";
@@ -213,9 +214,10 @@ async fn receive(
                 return Err(Refused::Overlapping.into());
             }
             let sessions = Arc::clone(&shared.sessions);
+            let bad_input = api.metrics.bad_input.clone();
             Ok(upgrade
                 .take_over(None, move |socket, head, leftover| {
-                    tokio::spawn(upgrade::run(sessions, id, polled, socket, head, leftover));
+                    tokio::spawn(upgrade::run(sessions, id, polled, socket, head, leftover, bad_input));
                 })
                 .await)
         }
@@ -265,10 +267,14 @@ async fn post(
     let shared = shared.get_or_init(|| Shared::new(&api));
     let polled = shared.sessions.get(id)?;
     let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => extract::body_too_large().into_response(),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            api.metrics.bad_input.count(BadInput::TooLarge);
+            extract::body_too_large().into_response()
+        }
         _ => bad_payload(),
     })?;
     if !polling::is_payload(&body) {
+        api.metrics.bad_input.count(BadInput::Message);
         return Err(bad_payload());
     }
     match polled.post(&body).await {

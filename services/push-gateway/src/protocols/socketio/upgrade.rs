@@ -14,6 +14,7 @@ use super::PACKET_SIZE_MAX;
 use super::packet::{EnginePacket, Transport};
 use super::polling::{Polled, Sessions};
 use crate::codec::frame::{Message, Reader};
+use crate::metrics::BadInputs;
 use crate::worker::Replacement;
 
 /// A client has this long from its handshake to its `5`; until then its session goes on by polling.
@@ -27,9 +28,10 @@ pub async fn run(
     socket: std::net::TcpStream,
     head: Bytes,
     leftover: Bytes,
+    bad_input: BadInputs,
 ) {
     let probed = match TcpStream::from_std(socket) {
-        Ok(socket) => tokio::time::timeout(TIMEOUT, probe(&polled, socket, &head, leftover)).await,
+        Ok(socket) => tokio::time::timeout(TIMEOUT, probe(&polled, socket, &head, leftover, bad_input)).await,
         Err(error) => Ok(Err(error)),
     };
     let Ok(Ok((socket, leftover))) = probed else {
@@ -56,9 +58,10 @@ async fn probe(
     mut socket: TcpStream,
     head: &[u8],
     leftover: Bytes,
+    bad_input: BadInputs,
 ) -> io::Result<(TcpStream, Bytes)> {
     socket.write_all(head).await?;
-    let mut reader = Reader::new(PACKET_SIZE_MAX);
+    let mut reader = Reader::new(PACKET_SIZE_MAX, bad_input);
     let mut pending = leftover;
     let mut messages = Vec::new();
     loop {

@@ -97,8 +97,11 @@ async fn stream(
 }
 
 /// What a stream would be, without one.
-async fn head(_: CanRead) -> impl IntoResponse {
-    [(header::CONTENT_TYPE, "text/event-stream")]
+async fn head(State(api): State<Api>, _: CanRead) -> Result<impl IntoResponse, ApiError> {
+    if !api.profile.sse {
+        return Err(switched_off("the event stream"));
+    }
+    Ok([(header::CONTENT_TYPE, "text/event-stream")])
 }
 
 /// A client whose ticket has expired is told so; it has this long to get another one before it tries again by itself.

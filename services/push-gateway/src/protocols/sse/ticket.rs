@@ -21,8 +21,9 @@ use crate::tickets::TicketError;
 const COOKIE: &str = "bywash_ticket";
 /// Where it is sent to.
 const PATHS: [&str; 2] = ["/api/events", "/api/stream"];
-/// Names under which clients put long-lived tokens into addresses, which end up in logs and histories.
-const TOKENS_IN_URL: [&str; 4] = ["token", "access_token", "api_key", "jwt"];
+/// Names under which clients put long-lived tokens into addresses, which end up in logs and histories; without case and
+/// signs, so that `apiKey` and `api_key` are one.
+const TOKENS_IN_URL: [&str; 5] = ["token", "accesstoken", "apikey", "jwt", "authorization"];
 
 /// `POST /api/events/ticket` -> 201 `{ticket, expires_at, expires_in_s}`, and the same as a cookie. The same call renews.
 pub async fn issue(
@@ -148,7 +149,10 @@ fn cookie(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 
 fn token_in_url(query: &str) -> Option<&str> {
     let names = query.split('&').filter_map(|pair| pair.split('=').next());
-    names.into_iter().find(|name| TOKENS_IN_URL.contains(name))
+    names.into_iter().find(|name| {
+        let letters = name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        TOKENS_IN_URL.iter().any(|known| letters.clone().eq(known.bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -169,7 +173,9 @@ mod tests {
 
     #[test]
     fn a_token_in_the_address_is_seen() {
-        assert_eq!(token_in_url("topics=a&access_token=x"), Some("access_token"));
+        for name in ["token", "access_token", "apiKey", "api-key", "JWT", "Authorization"] {
+            assert_eq!(token_in_url(&format!("topics=a&{name}=x")), Some(name));
+        }
         assert_eq!(token_in_url("topics=a&ticket=x&tokens=y"), None);
     }
 }

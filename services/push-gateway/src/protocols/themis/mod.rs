@@ -36,6 +36,7 @@ use crate::codec::frame::{self, Message, Opcode, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, GapReason, MessageRate, Notice};
 use crate::commands::Answer;
 use crate::event::Event;
+use crate::metrics::{BadInput, BadInputs};
 use crate::position::Positions;
 
 /// Name in metrics and in `/debug/clients`, of all endpoints together.
@@ -130,7 +131,7 @@ async fn open<E: Endpoint>(
     client_id: Option<String>,
     endpoint: E,
 ) -> Result<Response, ApiError> {
-    let mut connection = Connection::new(checked(client_id)?, endpoint);
+    let mut connection = Connection::new(checked(client_id)?, endpoint, api.metrics.bad_input.clone());
     let mut actions = Vec::new();
     let known = match upgrade.identify(api).await {
         Some(known) => known,
@@ -171,20 +172,27 @@ struct Connection<E> {
     client_id: String,
     reader: Reader,
     rate: MessageRate,
+    bad_input: BadInputs,
     endpoint: E,
 }
 
 impl<E: Endpoint> Connection<E> {
-    fn new(client_id: String, endpoint: E) -> Self {
+    fn new(client_id: String, endpoint: E, bad_input: BadInputs) -> Self {
         let rate = MessageRate::new(MESSAGES_PER_MINUTE_MAX, Instant::now());
-        Self { client_id, reader: Reader::new(MESSAGE_SIZE_MAX), rate, endpoint }
+        let reader = Reader::new(MESSAGE_SIZE_MAX, bad_input.clone());
+        Self { client_id, reader, rate, bad_input, endpoint }
     }
 
     fn text(&mut self, text: &str, actions: &mut Vec<Action>) -> Result<(), Invalid> {
         if !self.rate.allows(Instant::now()) {
+            self.bad_input.count(BadInput::Flood);
             let message = format!("more than {MESSAGES_PER_MINUTE_MAX} messages a minute");
             return Err(Invalid::new("rate_limited", message));
         }
+        self.asked(text, actions).inspect_err(|_| self.bad_input.count(BadInput::Message))
+    }
+
+    fn asked(&mut self, text: &str, actions: &mut Vec<Action>) -> Result<(), Invalid> {
         let message = match serde_json::from_str(text) {
             Ok(Value::Object(message)) => message,
             Ok(_) => return Err(Invalid::new("malformed_message", "send a JSON object")),
@@ -253,7 +261,10 @@ impl<E: Endpoint> Codec for Connection<E> {
         for message in messages {
             let done = match message {
                 Message::Text(text) => self.text(&text, actions),
-                Message::Binary(_) => Err(Invalid::new("malformed_message", "send text frames with JSON")),
+                Message::Binary(_) => {
+                    self.bad_input.count(BadInput::Message);
+                    Err(Invalid::new("malformed_message", "send text frames with JSON"))
+                }
                 Message::Answer(bytes) => {
                     actions.push(Action::Reply(bytes));
                     Ok(())

@@ -18,7 +18,7 @@ use crate::event::Message as EventMessage;
 use crate::position::{Position, TimeBits};
 
 fn connection<E: Endpoint>(endpoint: E) -> Connection<E> {
-    Connection::new("test".to_owned(), endpoint)
+    Connection::new("test".to_owned(), endpoint, BadInputs::unregistered())
 }
 
 fn searches() -> Connection<Searches> {

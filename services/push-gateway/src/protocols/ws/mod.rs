@@ -85,7 +85,7 @@ struct Envelope {
 impl Ws {
     /// A connection whose client has yet to prove who it is.
     pub fn new(auth: Auth, bad_input: BadInputs) -> Self {
-        let reader = Reader::new(MESSAGE_SIZE_MAX);
+        let reader = Reader::new(MESSAGE_SIZE_MAX, bad_input.clone());
         Self {
             auth,
             identity: None,
@@ -268,12 +268,14 @@ impl Ws {
 /// The topics of a payload, or what it is instead and the error to send.
 fn topics(payload: &Value, id: Option<&str>) -> Result<Vec<TopicPattern>, (BadInput, Bytes)> {
     let wanted = || {
-        let text = "payload.topics must be a list of 1 to 64 topics";
-        (BadInput::Message, error_message("FORMAT_ERROR", text, id))
+        let text = format!("payload.topics must be a list of 1 to {TOPICS_PER_MESSAGE_MAX} topics");
+        (BadInput::Message, error_message("FORMAT_ERROR", &text, id))
     };
-    let list = payload.get("topics").and_then(Value::as_array).ok_or_else(wanted)?;
-    if list.is_empty() || list.len() > TOPICS_PER_MESSAGE_MAX {
-        return Err(wanted());
+    let list = payload.get("topics").and_then(Value::as_array).filter(|list| !list.is_empty());
+    let list = list.ok_or_else(wanted)?;
+    if list.len() > TOPICS_PER_MESSAGE_MAX {
+        let text = format!("a message names at most {TOPICS_PER_MESSAGE_MAX} topics");
+        return Err((BadInput::Flood, error_message("TOO_MANY_TOPICS", &text, id)));
     }
     let mut topics: Vec<TopicPattern> = Vec::with_capacity(list.len());
     for topic in list {
@@ -346,14 +348,10 @@ impl Codec for Ws {
                 }
                 Message::Answer(bytes) => actions.push(Action::Reply(bytes)),
                 Message::TooLarge => {
-                    self.bad_input.count(BadInput::TooLarge);
                     let text = format!("messages have at most {MESSAGE_SIZE_MAX} bytes");
                     actions.push(error("MESSAGE_TOO_LARGE", &text, None));
                 }
             }
-        }
-        if end == Some(CloseReason::ProtocolError) {
-            self.bad_input.count(BadInput::Framing);
         }
         actions.extend(end.map(Action::Close));
     }

@@ -44,7 +44,7 @@ struct Client(Connection);
 impl Client {
     /// Everybody is let in.
     fn new() -> Self {
-        Self(Connection::new(Auth::open(), Wire::Json, 15, None))
+        Self(Connection::new(Auth::open(), Wire::Json, 15, None, BadInputs::unregistered()))
     }
 
     fn connected() -> Self {
@@ -170,7 +170,8 @@ fn a_key_that_is_not_known_ends_for_good_and_one_that_expired_is_asked_for_anew(
     let auth = Auth::from_file(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     let with = |connect: Value, known| {
-        let mut client = Client(Connection::new(auth.clone(), Wire::Json, 15, known));
+        let mut client =
+            Client(Connection::new(auth.clone(), Wire::Json, 15, known, BadInputs::unregistered()));
         let actions = client.send(json!({"id": 1, "connect": connect}));
         (client, actions)
     };
@@ -408,7 +409,7 @@ fn the_end_is_said_with_the_protocols_code() {
 
 #[test]
 fn protobuf_is_spoken_the_same() {
-    let mut connection = Connection::new(Auth::open(), Wire::Protobuf, 15, None);
+    let mut connection = Connection::new(Auth::open(), Wire::Protobuf, 15, None, BadInputs::unregistered());
     let mut actions = Vec::new();
     // Binary, masked with zeros: {id: 1, connect: {}}.
     connection.receive(b"\x82\x85\0\0\0\0\x04\x08\x01\x22\x00", &mut actions);

@@ -5,9 +5,10 @@ use serde_json::json;
 use super::super::wire::Wire;
 use super::*;
 use crate::codec::Codec;
+use crate::metrics::BadInputs;
 
 fn connection() -> Connection {
-    let mut connection = Connection::new(Auth::open(), Wire::Json, 15, None);
+    let mut connection = Connection::new(Auth::open(), Wire::Json, 15, None, BadInputs::unregistered());
     connection.identity = Some(Identity::local());
     connection
 }

@@ -6,6 +6,7 @@ use chassis::{Identity, Nats, Role, TraceParent, time};
 use proto_schemas::{TopicError, TopicPattern};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// Largest value, bytes: what fits a client's frame with its head.
 pub const VALUE_SIZE_MAX: usize = 64 * 1024;
@@ -13,7 +14,7 @@ pub const VALUE_SIZE_MAX: usize = 64 * 1024;
 const EVENT_TYPE: &str = "message";
 
 /// Where a value went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Published {
     /// Subject.
     pub topic: String,

@@ -13,6 +13,7 @@ mod commands;
 mod governor;
 mod lifecycle;
 mod logs;
+mod openapi;
 mod published_centrifuge;
 mod published_centrifuge_tokens;
 mod published_door;

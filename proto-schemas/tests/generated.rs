@@ -25,7 +25,13 @@ fn generate(folder: &Path) -> BTreeMap<String, String> {
     fs::create_dir_all(&out).unwrap();
     let descriptors = protox::compile(proto_files(folder), [folder]).unwrap();
     let encoded = prost::Message::encode_to_vec(&descriptors);
-    Config::new().out_dir(&out).enable_type_names().compile_fds(descriptors).unwrap();
+    Config::new()
+        .out_dir(&out)
+        .enable_type_names()
+        // For the services' descriptions of their HTTP endpoints.
+        .message_attribute(".", "#[derive(utoipa::ToSchema)]")
+        .compile_fds(descriptors)
+        .unwrap();
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)
         .unwrap()

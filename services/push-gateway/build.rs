@@ -20,7 +20,7 @@ fn main() {
         modules.iter().map(|(name, file)| format!("#[path = {file:?}] mod {name};\n")).collect();
     let routes: String = modules.iter().map(|(name, _)| format!("{name}::routes, ")).collect();
     let text = format!(
-        "{declared}\n/// The endpoints of each.\npub const ROUTES: &[fn() -> axum::Router<Api>] = &[{routes}];\n"
+        "{declared}\n/// The endpoints of each.\npub const ROUTES: &[fn() -> chassis::Endpoints<Api>] = &[{routes}];\n"
     );
     let target = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("protocols.rs");
     fs::write(target, text).expect("cargo's folder can be written");

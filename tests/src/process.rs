@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait::eventually;
+use crate::wait::{DEADLINE, eventually_within};
 
 /// Lines of its output that a failed test prints.
 const TAIL_LINES: usize = 40;
@@ -89,8 +90,16 @@ impl Process {
     /// # Panics
     /// When it does not end within the deadline.
     pub async fn ended(&mut self) -> ExitStatus {
+        self.ended_within(DEADLINE).await
+    }
+
+    /// As [`Self::ended`], for a process that takes its time.
+    ///
+    /// # Panics
+    /// When it does not end within `limit`.
+    pub async fn ended_within(&mut self, limit: Duration) -> ExitStatus {
         let (name, child) = (&self.name, &mut self.child);
-        eventually(&format!("the end of {name}"), || {
+        eventually_within(limit, &format!("the end of {name}"), || {
             let status = child.try_wait().expect("a child can be waited for");
             async move { status.ok_or_else(|| "it runs".to_owned()) }
         })

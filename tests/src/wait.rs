@@ -17,7 +17,18 @@ const PRINTED_MAX: usize = 40;
 ///
 /// # Panics
 /// After [`DEADLINE`], with `what` and the newest reason why not.
-pub async fn eventually<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
+pub async fn eventually<T, F>(what: &str, probe: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    eventually_within(DEADLINE, what, probe).await
+}
+
+/// As [`eventually`], for what takes its time.
+///
+/// # Panics
+/// After `limit`, with `what` and the newest reason why not.
+pub async fn eventually_within<T, F>(limit: Duration, what: &str, mut probe: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, String>>,
 {
@@ -25,8 +36,8 @@ where
     loop {
         match probe().await {
             Ok(value) => return value,
-            Err(reason) if start.elapsed() > DEADLINE => {
-                panic!("{what}: not within {DEADLINE:?}; last seen: {reason}")
+            Err(reason) if start.elapsed() > limit => {
+                panic!("{what}: not within {limit:?}; last seen: {reason}")
             }
             Err(_) => tokio::time::sleep(LOOK_INTERVAL).await,
         }

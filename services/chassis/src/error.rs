@@ -7,7 +7,26 @@ use std::path::PathBuf;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// How every refusal reads.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorAnswer {
+    error: ErrorBody,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ErrorBody {
+    /// Stable, for programs.
+    code: &'static str,
+    /// For people.
+    message: Cow<'static, str>,
+    /// Facts that a program can use, by the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
 
 /// An answer `{"error": {"code", "message", "details"}}`. Codes are stable; messages are for people.
 #[derive(Debug, Clone)]
@@ -90,11 +109,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut error = json!({"code": self.code, "message": self.message});
-        if let Some(details) = self.details {
-            error["details"] = details;
-        }
-        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        let error = ErrorBody { code: self.code, message: self.message, details: self.details };
+        let mut response = (self.status, Json(ErrorAnswer { error })).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

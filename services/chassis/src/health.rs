@@ -1,13 +1,17 @@
 //! `/health`, `/livez`, `/readyz`: alive depends on nothing but the process, ready says whether this process serves.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::endpoints::{Endpoints, Operation};
 
 /// What a service knows of its own readiness. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,26 +69,56 @@ impl Health {
     }
 
     /// Whether this process serves, and the body that says why or why not.
-    pub fn readiness(&self) -> (bool, Value) {
+    pub fn readiness(&self) -> (bool, ReadyAnswer) {
         let state = self.lock();
         let ready = !state.draining && state.conditions.iter().all(|one| one.holds || !one.required);
-        let conditions: Map<String, Value> =
-            state.conditions.iter().map(|one| (one.name.to_owned(), Value::Bool(one.holds))).collect();
-        (ready, json!({"ready": ready, "draining": state.draining, "conditions": conditions}))
+        let conditions = state.conditions.iter().map(|one| (one.name, one.holds)).collect();
+        (ready, ReadyAnswer { ready, draining: state.draining, conditions })
     }
 
     /// The three endpoints.
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route("/health", get(health))
-            .route("/livez", get(async || "ok\n"))
-            .route("/readyz", get(ready))
+    pub fn endpoints(&self) -> Endpoints {
+        let live = Operation::get("Whether the process lives").gives_text(200, "text/plain", "`ok`");
+        let ready_or_not = Operation::get("Whether this process serves, and which conditions hold")
+            .gives::<ReadyAnswer>(200, "It serves")
+            .gives::<ReadyAnswer>(
+                503,
+                "It does not: a condition it needs does not hold, or it is about to end",
+            );
+        let alive = Operation::get("Alive: depends on nothing but the process");
+        Endpoints::new()
+            .route("/health", get(health), [alive.gives::<HealthAnswer>(200, "It lives")])
+            .route("/livez", get(async || "ok\n"), [live])
+            .route("/readyz", get(ready), [ready_or_not])
             .with_state(self.clone())
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &'static str {
+        self.service
     }
 }
 
-async fn health(State(health): State<Health>) -> Json<Value> {
-    Json(json!({"status": "ok", "service": health.service, "version": env!("CARGO_PKG_VERSION")}))
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthAnswer {
+    /// `ok`.
+    status: &'static str,
+    service: &'static str,
+    version: &'static str,
+}
+
+/// What `/readyz` says, either way.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct ReadyAnswer {
+    ready: bool,
+    /// Whether it is about to end.
+    draining: bool,
+    /// Whether each condition holds; not all of them are needed.
+    pub conditions: BTreeMap<&'static str, bool>,
+}
+
+async fn health(State(health): State<Health>) -> Json<HealthAnswer> {
+    Json(HealthAnswer { status: "ok", service: health.service, version: env!("CARGO_PKG_VERSION") })
 }
 
 async fn ready(State(health): State<Health>) -> Response {
@@ -95,6 +129,8 @@ async fn ready(State(health): State<Health>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -105,8 +141,8 @@ mod tests {
         assert!(!health.readiness().0);
         health.require("store", true);
         assert_eq!(
-            health.readiness(),
-            (true, json!({"ready": true, "draining": false, "conditions": {"store": true, "nats": false}}))
+            serde_json::to_value(health.readiness().1).unwrap(),
+            json!({"ready": true, "draining": false, "conditions": {"store": true, "nats": false}})
         );
         health.drain();
         assert!(!health.readiness().0);

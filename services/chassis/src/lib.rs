@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod endpoints;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -27,6 +28,7 @@ pub mod trace_context;
 
 pub use auth::{Auth, CanControl, CanRead, CanWrite, Identity, Revocations, RevokeError, Role};
 pub use config::CommonConfig;
+pub use endpoints::{Endpoints, Operation};
 pub use error::{ApiError, StartError};
 pub use health::Health;
 pub use metrics::Metrics;

@@ -1,6 +1,5 @@
 //! One registry a process, and the names of the chassis' own metrics.
 
-use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -9,6 +8,8 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use crate::endpoints::{Endpoints, Operation};
 
 /// Histogram, seconds; labels `method`, `route`, `status`.
 pub const METRIC_HTTP_DURATION: &str = "bywash_http_request_duration_seconds";
@@ -118,9 +119,11 @@ impl Metrics {
     }
 
     /// `GET /metrics`.
-    pub fn router(&self) -> Router {
+    pub fn endpoints(&self) -> Endpoints {
         let metrics = self.clone();
-        Router::new().route("/metrics", get(async move || scrape(&metrics)))
+        let scraped =
+            Operation::get("What a scrape sees").gives_text(200, prometheus::TEXT_FORMAT, "Metrics");
+        Endpoints::new().route("/metrics", get(async move || scrape(&metrics)), [scraped])
     }
 }
 

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::Router;
 use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use crate::auth::Auth;
 use crate::config::{CommonConfig, unknown_variables};
+use crate::endpoints::Endpoints;
 use crate::error::StartError;
 use crate::health::Health;
 use crate::http::{self, Server};
@@ -139,9 +139,9 @@ impl Chassis {
         Ok(Self { server, auth, health, metrics, nats, origins, shutdown, config: config.clone() })
     }
 
-    /// Serves `routes` until the stop: unready first, reachable for the drain delay, then drained within the limit.
-    pub async fn serve(self, routes: Router) {
-        let router = http::router(routes, &self.health, &self.metrics, &self.auth, &self.origins);
+    /// Serves `endpoints` until the stop: unready first, reachable for the drain delay, then drained within the limit.
+    pub async fn serve(self, endpoints: Endpoints) {
+        let router = http::router(endpoints, &self.health, &self.metrics, &self.auth, &self.origins);
         let delay = self.config.drain_delay();
         // Or an id revoked long ago would pass in the moments after a start.
         if !self.auth.is_open() {

@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Named sets of switches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[value(rename_all = "UPPER")]
 pub enum ProfileName {
@@ -52,7 +53,7 @@ fn anything_but_0_or_false(text: &str) -> Result<bool, Infallible> {
 }
 
 /// What is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Profile {
     /// The named set.
     pub profile: ProfileName,

@@ -1,5 +1,5 @@
 //! The protocols that clients speak. Each file or folder in `protocols/` is one: a [`Codec`](crate::codec::Codec) and
-//! `pub fn routes() -> Router<Api>`, the endpoints where it is reached. Nothing else in the gateway knows them.
+//! `pub fn routes() -> Endpoints<Api>`, the endpoints where it is reached. Nothing else in the gateway knows them.
 
 use crate::api::Api;
 

@@ -6,6 +6,7 @@ use chassis::{Identity, Nats, Role, TraceParent, time};
 use proto_schemas::{TopicError, TopicPattern};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::metrics::{BadInput, BadInputs};
 
@@ -15,7 +16,7 @@ pub const VALUE_SIZE_MAX: usize = 64 * 1024;
 const EVENT_TYPE: &str = "message";
 
 /// Where a value went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Published {
     /// Subject.
     pub topic: String,

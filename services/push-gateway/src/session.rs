@@ -9,6 +9,7 @@ use chassis::Identity;
 use mio::net::TcpStream;
 use proto_schemas::Stream;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::admission::{Place, Refusal};
 use crate::codec::{Action, CloseReason, Codec};
@@ -84,7 +85,7 @@ pub struct Session {
 }
 
 /// What `/debug/clients` tells of a session.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClientInfo {
     /// Unique in this pod.
     pub id: String,

@@ -41,7 +41,7 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     let (store, _threads) = Store::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
     let broadcast = Arc::new(Broadcast::default());
     let routes = api::router(ApiState::new(store, RelayStatus::without_relay(), "control"))
-        .layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client));
+        .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());
     let server = Server::bind(ANY_PORT, &auth, false, &metrics).await.context("the API's port")?;

@@ -15,6 +15,7 @@ mod gateway_bad_input;
 mod governor;
 mod lifecycle;
 mod logs;
+mod openapi;
 mod published_centrifuge;
 mod published_centrifuge_tokens;
 mod published_socketio;

@@ -23,6 +23,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutBody;
 
 use crate::auth::Auth;
+use crate::endpoints::Endpoints;
 use crate::error::{ApiError, StartError};
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -195,17 +196,20 @@ fn bound(socket: &TcpStream) -> std::io::Result<()> {
     socket.set_tcp_keepalive(&keepalive.with_retries(3))
 }
 
-/// Puts around `routes` what every service has: health, metrics, authentication, origin check, CORS, spans, limits,
+/// Puts around `endpoints` what every service has: health, metrics, their description, authentication, origin check, CORS, spans, limits,
 /// JSON errors.
 pub fn router(
-    routes: Router,
+    endpoints: Endpoints,
     health: &Health,
     metrics: &Metrics,
     auth: &Auth,
     origins: &AllowedOrigins,
 ) -> Router {
     let observed = RequestMetrics::new(metrics);
-    let api = routes
+    let probes = health.endpoints().merge(metrics.endpoints());
+    let api = endpoints
+        .with_document(health.service(), &probes)
+        .into_router()
         .fallback(|| async { ApiError::not_found("not_found", "there is no such endpoint") })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
@@ -220,7 +224,7 @@ pub fn router(
         }))
         .layer(axum::Extension(auth.clone()));
     // Without the checks above: probes and scrapers have no key and come by the address of a pod.
-    health.router().merge(metrics.router()).method_not_allowed_fallback(method_not_allowed).merge(api)
+    probes.into_router().method_not_allowed_fallback(method_not_allowed).merge(api)
 }
 
 async fn method_not_allowed() -> ApiError {
@@ -235,9 +239,11 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::endpoints::Operation;
 
     async fn answer(request: Request<Body>) -> (u16, Value) {
-        let routes = Router::new().route("/api/thing", get(async || "{}"));
+        let thing = Operation::get("A thing").gives_text(200, "application/json", "It");
+        let routes = Endpoints::new().route("/api/thing", get(async || "{}"), [thing]);
         let origins = AllowedOrigins::default().with_local_hosts_only();
         let router = router(routes, &Health::new("x"), &Metrics::new(), &Auth::open(), &origins);
         let response = router.oneshot(request).await.unwrap();

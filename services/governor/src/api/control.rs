@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::decide::{Command, Mode, Refusal};
@@ -18,10 +19,13 @@ use crate::engines::EngineName;
 use crate::governor::{Denied, Request};
 
 /// `POST /api/governor/control`: the contract's request, of which HTTP insists on the action.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct ControlBody {
+    /// `start`, `stop`, `pause`, `resume`, `set_mode`, `start_engine`, `stop_engine`.
     action: String,
+    /// For `set_mode`: `off`, `dry_run`, `enforce`.
     mode: Option<String>,
+    /// For `start_engine` and `stop_engine`.
     engine: Option<String>,
 }
 

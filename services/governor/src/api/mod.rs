@@ -5,15 +5,14 @@ mod shown;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{MethodRouter, get, post};
 use chassis::extract::{Json, Query};
-use chassis::{ApiError, CanRead};
-use proto_schemas::v1::{EngineStatus, GovernorStatus};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chassis::{ApiError, CanRead, Endpoints, Operation, Role};
+use proto_schemas::v1::{Decision, EngineStatus, GovernorControlResult, GovernorStatus};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::governor::Request;
 use crate::snapshot::{DECISIONS_KEPT, Snapshot};
@@ -33,18 +32,57 @@ pub struct Api {
 }
 
 /// The endpoints; without `control` those that change something answer 404 `switched_off`.
-pub fn routes(api: Api, control: bool) -> Router {
+pub fn routes(api: Api, control: bool) -> Endpoints {
     let change = |route: MethodRouter<Api>| if control { route } else { post(switched_off) };
-    Router::new()
-        .route("/api/governor/status", get(status))
-        .route("/api/governor/decisions", get(decisions))
-        .route("/api/governor/control", change(post(control::control)))
-        .route("/api/governor/start", change(post(control::start)))
-        .route("/api/governor/stop", change(post(control::stop)))
-        .route("/api/engines", get(engines))
-        .route("/api/engines/{name}/status", get(engine_status))
-        .route("/api/engines/{name}/start", change(post(control::start_engine)))
-        .route("/api/engines/{name}/stop", change(post(control::stop_engine)))
+    // What every change may answer.
+    let changes = |summary| {
+        Operation::post(summary)
+            .needs(Role::Control)
+            .gives::<GovernorControlResult>(200, "What was done, and the governor after it")
+            .refuses(404, &["switched_off"])
+            .refuses(503, &["busy", "outbox_full", "stopping"])
+    };
+    let changes_engine = |summary| {
+        changes(summary)
+            .path("name", "The engine's name")
+            .refuses(404, &["unknown_engine"])
+            .refuses(409, &["not_enforcing", "governor_stopped", "engine_running", "engine_not_running"])
+            .refuses(500, &["engine_failed"])
+    };
+    let controls = changes("Does what the action says")
+        .takes::<control::ControlBody>()
+        .refuses(404, &["unknown_engine"])
+        .refuses(409, &["not_enforcing", "governor_stopped", "engine_running", "engine_not_running"])
+        .refuses(422, &["unknown_action", "missing_mode", "unknown_mode", "missing_engine"])
+        .refuses(500, &["engine_failed"]);
+    let status_now = Operation::get("How the governor is").needs(Role::Read);
+    let last_decisions = Operation::get("The last decisions, the newest first")
+        .needs(Role::Read)
+        .query::<DecisionsQuery>()
+        .gives::<Decisions>(200, "Decisions")
+        .refuses(400, &["invalid_limit"]);
+    let all_engines = Operation::get("The engines that are configured").needs(Role::Read);
+    let one_engine = Operation::get("How one engine is")
+        .needs(Role::Read)
+        .path("name", "The engine's name")
+        .gives::<EngineStatus>(200, "Now")
+        .refuses(404, &["unknown_engine"]);
+    let (starts, stops) = ("Starts deciding", "Stops deciding; engines that run go on");
+    let (starts_engine, stops_engine) = ("Starts an engine", "Stops an engine");
+    Endpoints::new()
+        .route("/api/governor/status", get(status), [status_now.gives::<GovernorStatus>(200, "Now")])
+        .route("/api/governor/decisions", get(decisions), [last_decisions])
+        .route("/api/governor/control", change(post(control::control)), [controls])
+        .route("/api/governor/start", change(post(control::start)), [changes(starts)])
+        .route("/api/governor/stop", change(post(control::stop)), [changes(stops)])
+        .route("/api/engines", get(engines), [all_engines.gives::<Engines>(200, "All of them")])
+        .route("/api/engines/{name}/status", get(engine_status), [one_engine])
+        .route(
+            "/api/engines/{name}/start",
+            change(post(control::start_engine)),
+            [changes_engine(starts_engine)],
+        )
+        .route("/api/engines/{name}/stop", change(post(control::stop_engine)), [changes_engine(stops_engine)])
         .with_state(api)
 }
 
@@ -56,36 +94,55 @@ async fn status(_: CanRead, State(api): State<Api>) -> Json<GovernorStatus> {
     Json(api.status())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct DecisionsQuery {
+    /// How many at most; 50 where nobody says.
     limit: Option<usize>,
+}
+
+/// The last of all decisions.
+#[derive(Debug, Serialize, ToSchema)]
+struct Decisions {
+    decisions: Vec<Decision>,
+    /// In all, since the process began.
+    decisions_made: u64,
 }
 
 async fn decisions(
     _: CanRead,
     State(api): State<Api>,
     Query(query): Query<DecisionsQuery>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Decisions>, ApiError> {
     let limit = query.limit.unwrap_or(DECISIONS_DEFAULT);
     if !(1..=DECISIONS_KEPT).contains(&limit) {
         return Err(ApiError::bad_request("invalid_limit", format!("limit is 1 to {DECISIONS_KEPT}")));
     }
     let snapshot = api.snapshots.borrow();
-    let newest_first: Vec<_> = snapshot.decisions.iter().rev().take(limit).map(AsRef::as_ref).collect();
-    Ok(Json(json!({"decisions": newest_first, "decisions_made": snapshot.decisions_made})))
+    let newest_first = snapshot.decisions.iter().rev().take(limit).map(|one| one.as_ref().clone()).collect();
+    Ok(Json(Decisions { decisions: newest_first, decisions_made: snapshot.decisions_made }))
 }
 
-async fn engines(_: CanRead, State(api): State<Api>) -> Json<Value> {
+#[derive(Debug, Serialize, ToSchema)]
+struct Engines {
+    engines: Vec<Engine>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Engine {
+    name: String,
+    /// It is stopped after this long, seconds.
+    max_run_s: u64,
+    status: EngineStatus,
+}
+
+async fn engines(_: CanRead, State(api): State<Api>) -> Json<Engines> {
     let snapshot = api.snapshots.borrow();
-    let engines: Vec<_> = snapshot
-        .engines
-        .iter()
-        .map(|engine| {
-            json!({"name": engine.name.as_str(), "max_run_s": engine.max_run.as_secs(),
-            "status": shown::engine(engine)})
-        })
-        .collect();
-    Json(json!({"engines": engines}))
+    let engines = snapshot.engines.iter().map(|engine| Engine {
+        name: engine.name.as_str().to_owned(),
+        max_run_s: engine.max_run.as_secs(),
+        status: shown::engine(engine),
+    });
+    Json(Engines { engines: engines.collect() })
 }
 
 async fn engine_status(

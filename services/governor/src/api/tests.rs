@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request as HttpRequest;
 use chassis::origin::AllowedOrigins;
 use chassis::shutdown::Trigger;
 use chassis::{Auth, Health, Metrics, Shutdown};
 use http_body_util::BodyExt;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;

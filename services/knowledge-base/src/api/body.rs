@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use chassis::ApiError;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::grammar::{self, ParseError};
 use crate::store::{CONTEXT_BYTES_MAX, Confidence, Context, NewFact};
 
 /// The JSON of one fact. `query` and `fact` are names that clients of older systems use.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct FactBody {
     /// The statement.
     #[serde(alias = "query", alias = "fact")]

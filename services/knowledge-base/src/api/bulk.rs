@@ -11,6 +11,7 @@ use chassis::{ApiError, CanWrite, extract};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, FactError};
 use super::framing::{Framer, FramingError, Record};
@@ -20,6 +21,10 @@ use crate::store::{BATCH_FACTS_MAX, Epoch, NewFact, Origin, Revision, SentBatch,
 /// Errors that an answer lists; the counts tell of the others.
 pub const ERRORS_MAX: usize = 100;
 
+/// What a body may be.
+pub const MEDIA_TYPES: [&str; 4] =
+    ["text/plain", "application/json", "application/x-ndjson", "application/jsonl"];
+
 /// Bytes of records that make a batch even where there are fewer than [`BATCH_FACTS_MAX`].
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -27,26 +32,29 @@ const BATCH_BYTES: usize = 1 << 20;
 const BATCHES_AHEAD: usize = 5;
 
 /// What the endpoint takes in its query.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct BulkQuery {
+    /// Whether nothing is written and only the report is wanted.
     #[serde(default)]
     dry_run: bool,
 }
 
 /// A record that was rejected.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct LineError {
+    /// From 1.
     line: u64,
     code: &'static str,
     message: String,
 }
 
 /// What became of all records so far. The three counts add up to the records, and blank lines are none.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Report {
     added: u64,
     duplicate: u64,
     rejected: u64,
+    /// The first 100.
     errors: Vec<LineError>,
     errors_omitted: u64,
     dry_run: bool,

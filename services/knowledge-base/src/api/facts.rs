@@ -11,6 +11,7 @@ use chassis::time::rfc3339;
 use chassis::{ApiError, CanRead, CanWrite, extract, observe};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, FactBody};
 use super::{ApiState, At, limit_within, origin, read_error, record, write_error};
@@ -25,7 +26,7 @@ pub const LIST_LIMIT_MAX: usize = 1000;
 const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// A fact in an answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FactView {
     id: u64,
     statement: String,
@@ -49,6 +50,45 @@ impl From<StoredFact> for FactView {
     }
 }
 
+/// The answer to a fact that is new.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AddedFact {
+    id: u64,
+    /// As the store has it: printed anew from what was parsed.
+    statement: String,
+    #[serde(flatten)]
+    at: At,
+    created_at: String,
+}
+
+/// Facts, and the way to more of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page {
+    facts: Vec<FactView>,
+    #[serde(flatten)]
+    at: At,
+    /// Where there is more: `cursor` of the next request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// A fact, and the state it was read in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OneFact {
+    #[serde(flatten)]
+    fact: FactView,
+    #[serde(flatten)]
+    at: At,
+}
+
+/// How many facts there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Count {
+    count: u64,
+    #[serde(flatten)]
+    at: At,
+}
+
 /// `POST /api/facts`: 201, or 409 `duplicate` with the number that the fact has.
 pub async fn add(
     State(state): State<ApiState>,
@@ -65,11 +105,7 @@ pub async fn add(
     match written.outcome {
         Added::New { id, created_at } => {
             let created_at = rfc3339(created_at.to_system());
-            let answer = json!({
-                "id": id.0, "statement": statement, "revision": at.revision, "epoch": at.epoch,
-                "created_at": created_at,
-            });
-            Ok((StatusCode::CREATED, Json(answer)).into_response())
+            Ok((StatusCode::CREATED, Json(AddedFact { id: id.0, statement, at, created_at })).into_response())
         }
         Added::Duplicate { id } => {
             Err(ApiError::new(StatusCode::CONFLICT, "duplicate", "the store has this fact already")
@@ -79,12 +115,17 @@ pub async fn add(
 }
 
 /// What `GET /api/facts` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct ListQuery {
+    /// 1 to 1,000; 100 where nobody says.
     limit: Option<usize>,
+    /// `next_cursor` of an earlier answer.
     cursor: Option<String>,
+    /// Only facts of this predicate.
     predicate: Option<String>,
+    /// Only facts with this entity among their arguments.
     entity: Option<String>,
+    /// Only what this change added.
     revision: Option<u64>,
 }
 
@@ -93,7 +134,7 @@ pub async fn list(
     State(state): State<ApiState>,
     _: CanRead,
     extract::Query(query): extract::Query<ListQuery>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<Page>, ApiError> {
     let limit = limit_within(query.limit, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX)?;
     let after = match &query.cursor {
         None => FactId(0),
@@ -110,12 +151,8 @@ pub async fn list(
     let more = facts.len() > limit;
     facts.truncate(limit);
     let next_cursor = facts.last().filter(|_| more).map(|last| cursor_after(last.id));
-    let facts: Vec<FactView> = facts.into_iter().map(FactView::from).collect();
-    let mut answer = json!({"facts": facts, "revision": seen.revision.0, "epoch": seen.epoch.as_str()});
-    if let Some(cursor) = next_cursor {
-        answer["next_cursor"] = cursor.into();
-    }
-    Ok(Json(answer))
+    let facts = facts.into_iter().map(FactView::from).collect();
+    Ok(Json(Page { facts, at: At::new(seen.revision, &seen.epoch), next_cursor }))
 }
 
 /// `GET /api/facts/{id}`: the fact, or 404 `no_such_fact`.
@@ -123,7 +160,7 @@ pub async fn by_id(
     State(state): State<ApiState>,
     _: CanRead,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<OneFact>, ApiError> {
     let id = id_in(path)?;
     let seen = state.store.fact(FactId(id.min(NUMBER_MAX))).await.map_err(|error| read_error(&error))?;
     observe::record_stage("read", seen.elapsed);
@@ -131,10 +168,7 @@ pub async fn by_id(
         ApiError::not_found("no_such_fact", format!("there is no fact {id}"))
             .with_details(json!({"revision": seen.revision.0, "epoch": seen.epoch.as_str()}))
     })?;
-    let mut answer = json!(FactView::from(fact));
-    answer["revision"] = seen.revision.0.into();
-    answer["epoch"] = seen.epoch.as_str().into();
-    Ok(Json(answer))
+    Ok(Json(OneFact { fact: fact.into(), at: At::new(seen.revision, &seen.epoch) }))
 }
 
 /// The number in a path; a path that is not UTF-8 has none either.
@@ -145,11 +179,9 @@ fn id_in(path: Result<Path<String>, PathRejection>) -> Result<u64, ApiError> {
 }
 
 /// `GET /api/facts/count`, from the state after the last commit: no query, no waiting.
-pub async fn count(State(state): State<ApiState>, _: CanRead) -> Json<serde_json::Value> {
+pub async fn count(State(state): State<ApiState>, _: CanRead) -> Json<Count> {
     let snapshot = state.store.snapshot();
-    Json(json!({
-        "count": snapshot.fact_count, "revision": snapshot.revision.0, "epoch": snapshot.epoch.as_str(),
-    }))
+    Json(Count { count: snapshot.fact_count, at: At::new(snapshot.revision, &snapshot.epoch) })
 }
 
 /// Opaque to clients: what it holds may change.

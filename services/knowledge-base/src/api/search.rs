@@ -3,11 +3,11 @@
 use axum::extract::State;
 use chassis::extract::Json;
 use chassis::{ApiError, CanRead, observe};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::facts::FactView;
-use super::{ApiState, limit_within, read_error};
+use super::{ApiState, At, limit_within, read_error};
 use crate::store::{Confidence, match_expression};
 
 /// Results where nobody said.
@@ -18,7 +18,7 @@ pub const SEARCH_LIMIT_MAX: usize = 100;
 pub const QUERY_BYTES_MAX: usize = 1024;
 
 /// How facts are found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// By words.
@@ -31,13 +31,35 @@ pub enum Mode {
 }
 
 /// What a search takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct SearchBody {
+    /// Words; at most 1,024 bytes.
     query: String,
+    /// 1 to 100; 20 where nobody says.
     limit: Option<usize>,
     #[serde(default)]
     mode: Mode,
+    /// 0 to 1.
     min_confidence: Option<f64>,
+}
+
+/// A fact that was found.
+#[derive(Debug, Serialize, ToSchema)]
+struct Hit {
+    #[serde(flatten)]
+    fact: FactView,
+    /// How well it fits; it compares within one answer only.
+    score: f64,
+}
+
+/// What was found, the best first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SearchAnswer {
+    results: Vec<Hit>,
+    /// As asked for.
+    mode: &'static str,
+    #[serde(flatten)]
+    at: At,
 }
 
 /// `POST /api/search`: the best facts first.
@@ -48,7 +70,7 @@ pub async fn search(
     State(state): State<ApiState>,
     _: CanRead,
     Json(body): Json<SearchBody>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<SearchAnswer>, ApiError> {
     if body.mode != Mode::Text {
         return Err(ApiError::unprocessable(
             "not_available",
@@ -66,18 +88,8 @@ pub async fn search(
     let seen =
         state.store.search(expression, min_confidence, limit).await.map_err(|error| read_error(&error))?;
     observe::record_stage("read", seen.elapsed);
-    let results: Vec<serde_json::Value> = seen
-        .value
-        .into_iter()
-        .map(|hit| {
-            let mut result = json!(FactView::from(hit.fact));
-            result["score"] = hit.score.into();
-            result
-        })
-        .collect();
-    Ok(Json(json!({
-        "results": results, "mode": "text", "revision": seen.revision.0, "epoch": seen.epoch.as_str(),
-    })))
+    let results = seen.value.into_iter().map(|hit| Hit { fact: hit.fact.into(), score: hit.score }).collect();
+    Ok(Json(SearchAnswer { results, mode: "text", at: At::new(seen.revision, &seen.epoch) }))
 }
 
 /// The words of `query`, for the store. 422 `query_too_long`, `empty_query`.

@@ -3,53 +3,102 @@
 use axum::extract::State;
 use chassis::extract::Json;
 use chassis::{CanRead, time};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::ApiState;
 use super::bulk::ERRORS_MAX;
 use super::facts::LIST_LIMIT_MAX;
 use super::framing::RECORD_BYTES_MAX;
 use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
+use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
 
-/// `GET /api/status`.
-pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<serde_json::Value> {
-    let snapshot = state.store.snapshot();
-    let relay = state.relay.lag(&snapshot);
-    let mut answer = json!({
-        "status": "ok",
-        "service": "knowledge-base",
-        "instance": &*state.instance,
-        "fact_count": snapshot.fact_count,
-        "revision": snapshot.revision.0,
-        "epoch": snapshot.epoch.as_str(),
-        "relay": {"connected": relay.connected, "lag_changes": relay.changes},
-        "search": {"modes": ["text"]},
-        "time": time::now(),
-    });
-    if let Some(age) = relay.oldest_age {
-        answer["relay"]["lag_seconds"] = age.as_secs_f64().into();
-    }
-    Json(answer)
+/// What the knowledge base says about itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusAnswer {
+    /// `ok`.
+    status: &'static str,
+    service: &'static str,
+    instance: String,
+    fact_count: u64,
+    #[serde(flatten)]
+    at: At,
+    relay: RelayAnswer,
+    search: SearchModes,
+    time: String,
 }
 
-/// `GET /api/limits`: what a client can make grow, and how far.
-pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<serde_json::Value> {
+/// How far the relay is behind the store.
+#[derive(Debug, Serialize, ToSchema)]
+struct RelayAnswer {
+    /// Whether NATS is there.
+    connected: bool,
+    /// Changes that are not published yet.
+    lag_changes: u64,
+    /// Age of the oldest of them, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_seconds: Option<f64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SearchModes {
+    modes: [&'static str; 1],
+}
+
+/// `GET /api/status`.
+pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<StatusAnswer> {
     let snapshot = state.store.snapshot();
-    Json(json!({
-        "statement_bytes_max": STATEMENT_BYTES_MAX,
-        "statement_depth_max": DEPTH_MAX,
-        "entity_bytes_max": ENTITY_BYTES_MAX,
-        "context_bytes_max": CONTEXT_BYTES_MAX,
-        "list_limit_max": LIST_LIMIT_MAX,
-        "search_limit_max": SEARCH_LIMIT_MAX,
-        "search_words_max": SEARCH_WORDS_MAX,
-        "query_bytes_max": QUERY_BYTES_MAX,
-        "bulk_line_bytes_max": RECORD_BYTES_MAX,
-        "bulk_batch_facts_max": BATCH_FACTS_MAX,
-        "bulk_errors_max": ERRORS_MAX,
-        "revision": snapshot.revision.0,
-        "epoch": snapshot.epoch.as_str(),
-    }))
+    let relay = state.relay.lag(&snapshot);
+    Json(StatusAnswer {
+        status: "ok",
+        service: "knowledge-base",
+        instance: state.instance.to_string(),
+        fact_count: snapshot.fact_count,
+        at: At::new(snapshot.revision, &snapshot.epoch),
+        relay: RelayAnswer {
+            connected: relay.connected,
+            lag_changes: relay.changes,
+            lag_seconds: relay.oldest_age.map(|age| age.as_secs_f64()),
+        },
+        search: SearchModes { modes: ["text"] },
+        time: time::now(),
+    })
+}
+
+/// What a client can make grow, and how far.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Limits {
+    statement_bytes_max: usize,
+    statement_depth_max: usize,
+    entity_bytes_max: usize,
+    context_bytes_max: usize,
+    list_limit_max: usize,
+    search_limit_max: usize,
+    search_words_max: usize,
+    query_bytes_max: usize,
+    bulk_line_bytes_max: usize,
+    bulk_batch_facts_max: usize,
+    bulk_errors_max: usize,
+    #[serde(flatten)]
+    at: At,
+}
+
+/// `GET /api/limits`.
+pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<Limits> {
+    let snapshot = state.store.snapshot();
+    Json(Limits {
+        statement_bytes_max: STATEMENT_BYTES_MAX,
+        statement_depth_max: DEPTH_MAX,
+        entity_bytes_max: ENTITY_BYTES_MAX,
+        context_bytes_max: CONTEXT_BYTES_MAX,
+        list_limit_max: LIST_LIMIT_MAX,
+        search_limit_max: SEARCH_LIMIT_MAX,
+        search_words_max: SEARCH_WORDS_MAX,
+        query_bytes_max: QUERY_BYTES_MAX,
+        bulk_line_bytes_max: RECORD_BYTES_MAX,
+        bulk_batch_facts_max: BATCH_FACTS_MAX,
+        bulk_errors_max: ERRORS_MAX,
+        at: At::new(snapshot.revision, &snapshot.epoch),
+    })
 }

@@ -1,6 +1,6 @@
-// Requests to the services: base URLs from the profile, the API key, and errors as the services tell them.
+// Requests to the services: base URLs from the profile, the key or token, and errors as the services tell them.
 
-import { parseObject, type Profile } from './wire.ts';
+import { parseObject, type Profile, type Ticket } from './wire.ts';
 
 const TIMEOUT_MS = 10_000;
 const KEY_ITEM = 'bywash.api_key';
@@ -32,7 +32,7 @@ export function errorFrom(status: number, body: string): ApiError {
   );
 }
 
-/** The key for this tab, kept until the tab closes; empty where none is set. */
+/** The key or token of this tab, kept until the tab closes; empty where none is set. */
 export const apiKey = {
   get: (): string => sessionStorage.getItem(KEY_ITEM) ?? '',
   set: (key: string): void => {
@@ -43,7 +43,7 @@ export const apiKey = {
 
 async function request(url: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
   const headers = new Headers(init.headers);
-  if (apiKey.get() !== '') headers.set('X-API-Key', apiKey.get());
+  if (apiKey.get() !== '') headers.set('Authorization', `Bearer ${apiKey.get()}`);
   let response: Response;
   let body: string;
   try {
@@ -67,6 +67,16 @@ export class Api {
     const profile = (await request('/api/profile')) as unknown as Profile;
     this.#services = profile.services ?? {};
     return profile;
+  }
+
+  /** A ticket for the stream, which the browser also keeps as a cookie; the same call renews. */
+  async requestTicket(): Promise<Ticket> {
+    return (await request('/api/events/ticket', { method: 'POST' })) as unknown as Ticket;
+  }
+
+  /** Has the browser forget the cookie. */
+  async dropTicket(): Promise<void> {
+    await request('/api/events/ticket', { method: 'DELETE' });
   }
 
   /** POST to the knowledge base. */

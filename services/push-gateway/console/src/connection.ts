@@ -28,6 +28,7 @@ export class ConnectionPanel {
   readonly #gapList = byId('gap-list', HTMLUListElement);
   #status: ConnectionStatus = { kind: 'connecting' };
   #refusal = '';
+  #signedOut = false;
   #upstream = true;
   #gapCount = 0;
 
@@ -53,6 +54,11 @@ export class ConnectionPanel {
     this.#upstream = connected;
   }
 
+  /** Nobody is connected before somebody has signed in; the form says the rest. */
+  setSignedOut(signedOut: boolean): void {
+    this.#signedOut = signedOut;
+  }
+
   /** Why the gateway refuses, in its own words. */
   setRefusal(text: string): void {
     this.#refusal = text;
@@ -69,11 +75,12 @@ export class ConnectionPanel {
 
   tick(heardAtMs: number | undefined, nowMs: number): void {
     const { kind } = this.#status;
-    this.#pill.dataset['state'] = kind;
-    setText(this.#label, LABELS[kind]);
+    const label = this.#signedOut ? 'Signed out' : LABELS[kind];
+    this.#pill.dataset['state'] = this.#signedOut ? 'signed_out' : kind;
+    setText(this.#label, label);
     this.#pill.title = heardAtMs === undefined ? 'Nothing heard yet' : `Last heard at ${clockTime(heardAtMs)}`;
-    document.title = kind === 'live' ? 'Bywash console' : `${LABELS[kind]} · Bywash console`;
-    const text = bannerText(this.#status, this.#upstream, this.#refusal, heardAtMs, nowMs);
+    document.title = label === LABELS.live ? 'Bywash console' : `${label} · Bywash console`;
+    const text = this.#signedOut ? '' : bannerText(this.#status, this.#upstream, this.#refusal, heardAtMs, nowMs);
     this.#banner.hidden = text === '';
     this.#retry.hidden = kind === 'live';
     setText(this.#bannerText, text);

@@ -1,6 +1,7 @@
 // The console: one stream in, panels out.
 
-import { Api, ApiError, apiKey, streamRefusal } from './api.ts';
+import { Api, ApiError, streamRefusal } from './api.ts';
+import { backoffMs } from './backoff.ts';
 import { ConnectionPanel } from './connection.ts';
 import { byId, setText } from './dom.ts';
 import { FactFeed } from './facts.ts';
@@ -10,6 +11,8 @@ import { HostPanel } from './host.ts';
 import { KnowledgePanel } from './knowledge.ts';
 import { PodsPanel } from './pods.ts';
 import { ServerClock } from './recent.ts';
+import { Session } from './session.ts';
+import { SignInPanel } from './sign-in.ts';
 import { StatePanels } from './state.ts';
 import { LiveStream } from './stream.ts';
 import type { StreamEvent } from './wire.ts';
@@ -25,10 +28,18 @@ const host = new HostPanel(clock);
 const governor = new GovernorPanel(api);
 const pods = new PodsPanel(clock);
 const states = new StatePanels({ knowledge, host, governor, pods });
-const connection = new ConnectionPanel(() => stream.retryNow());
+const connection = new ConnectionPanel(retryNow);
 new FactForm(api);
+const session = new Session(api, (state) => {
+  signIn.show(state);
+  connection.setSignedOut(state.kind === 'signed_out');
+  if (state.kind === 'signed_out') stream.stop();
+  else stream.start();
+  tick();
+});
+const signIn = new SignInPanel(session);
 
-const stream = new LiveStream(STREAM_URL, {
+const stream = new LiveStream(() => session.streamUrl(STREAM_URL), {
   event(event: StreamEvent): void {
     const nowMs = Date.now();
     clock.observe(event.time, nowMs);
@@ -47,7 +58,6 @@ const stream = new LiveStream(STREAM_URL, {
   },
   ready(): void {
     clock.reset();
-    if (!profileLoaded) void loadProfile();
   },
   gap(gap): void {
     connection.addGap(gap, Date.now());
@@ -55,6 +65,7 @@ const stream = new LiveStream(STREAM_URL, {
   },
   upstream: ({ connected }) => connection.setUpstream(connected),
   snapshotEnd: (end) => states.endSnapshot(end),
+  expired: () => session.renew(),
   status(status): void {
     connection.setStatus(status);
     if (status.kind === 'waiting') void explainRefusal();
@@ -65,6 +76,7 @@ const stream = new LiveStream(STREAM_URL, {
 function tick(): void {
   const nowMs = Date.now();
   connection.tick(stream.heardAtMs, nowMs);
+  signIn.tick(nowMs);
   knowledge.tick(nowMs);
   host.tick(nowMs);
   pods.tick(nowMs);
@@ -72,48 +84,46 @@ function tick(): void {
 }
 
 async function explainRefusal(): Promise<void> {
-  const refusal = await streamRefusal(STREAM_URL);
+  const refusal = await streamRefusal(session.streamUrl(STREAM_URL));
+  if (refusal?.status === 401) {
+    // The gateway is another one, or the key was revoked: the ticket says more than the stream does.
+    await session.begin(true);
+    return;
+  }
   connection.setRefusal(refusal === undefined ? '' : `${refusal.code}, ${refusal.message}`);
   tick();
 }
 
-let profileLoaded = false;
+let beginning: number | undefined;
 
-async function loadProfile(): Promise<void> {
+function retryNow(): void {
+  if (stream.isStarted) return stream.retryNow();
+  clearTimeout(beginning);
+  void begin();
+}
+
+/** Learns what is asked here, and begins; asked again until the gateway answers. */
+async function begin(attempt = 0): Promise<void> {
+  const text = byId('profile', HTMLElement);
   try {
     const profile = await api.loadProfile();
-    profileLoaded = true;
-    setText(byId('profile', HTMLElement), `Profile ${profile.profile}`);
+    setText(text, `Profile ${profile.profile}`);
+    const key = profile.sign_in ? '-H "Authorization: Bearer $KEY" ' : '';
+    setText(byId('curl', HTMLElement), `curl -N ${key}${location.origin}/api/events/stream`);
+    await session.begin(profile.sign_in);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    // Asked again when the stream is ready; until then the services are sought at this origin.
-    setText(byId('profile', HTMLElement), `Profile unknown (${error.code})`);
+    setText(text, `Profile unknown (${error.code})`);
+    connection.setRefusal(error.message);
+    const delayMs = backoffMs(attempt, Math.random());
+    connection.setStatus({ kind: 'waiting', retryAtMs: Date.now() + delayMs });
+    tick();
+    beginning = setTimeout(() => void begin(attempt + 1), delayMs);
   }
 }
 
-function bindApiKey(): void {
-  const input = byId('api-key', HTMLInputElement);
-  const note = byId('api-key-note', HTMLElement);
-  const panel = byId('api-key-panel', HTMLDetailsElement);
-  const show = (): void => setText(note, apiKey.get() === '' ? 'No key is set.' : 'A key is set for this tab.');
-  byId('api-key-form', HTMLFormElement).addEventListener('submit', (event) => {
-    event.preventDefault();
-    apiKey.set(input.value.trim());
-    input.value = '';
-    show();
-    if (!profileLoaded) void loadProfile();
-  });
-  panel.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
-    panel.open = false;
-    panel.querySelector('summary')?.focus();
-  });
-  show();
-}
-
-bindApiKey();
-setText(byId('curl', HTMLElement), `curl -N ${location.origin}/api/events/stream`);
-void loadProfile();
-stream.start();
+// A computer that wakes or finds its network again need not wait for the timer.
+addEventListener('online', () => stream.retryNow());
 setInterval(tick, TICK_MS);
 tick();
+void begin();

@@ -24,11 +24,13 @@ export interface StreamHandlers {
   gap(gap: Gap): void;
   snapshotEnd(end: SnapshotEnd): void;
   upstream(upstream: Upstream): void;
+  /** The ticket is over: whether there is another one now. */
+  expired(): Promise<boolean>;
   status(status: ConnectionStatus): void;
 }
 
 export class LiveStream {
-  readonly #url: string;
+  readonly #url: () => string;
   readonly #handlers: StreamHandlers;
   #source: EventSource | undefined;
   #status: ConnectionStatus = { kind: 'connecting' };
@@ -37,8 +39,9 @@ export class LiveStream {
   #openedAtMs = 0;
   #attempt = 0;
   #retry: number | undefined;
+  #watcher: number | undefined;
 
-  constructor(url: string, handlers: StreamHandlers) {
+  constructor(url: () => string, handlers: StreamHandlers) {
     this.#url = url;
     this.#handlers = handlers;
   }
@@ -48,16 +51,33 @@ export class LiveStream {
     return this.#heardAtMs;
   }
 
+  /** Whether it runs: live or on its way to it. */
+  get isStarted(): boolean {
+    return this.#watcher !== undefined;
+  }
+
   start(): void {
+    if (this.isStarted) return;
+    this.#setStatus({ kind: 'connecting' });
     this.#open();
-    setInterval(() => this.#watch(), WATCH_INTERVAL_MS);
-    // A computer that wakes or finds its network again need not wait for the timer.
-    addEventListener('online', () => this.retryNow());
+    this.#watcher = setInterval(() => this.#watch(), WATCH_INTERVAL_MS);
+  }
+
+  /** Closes the stream. The next start begins anew: another reader may see other topics. */
+  stop(): void {
+    clearInterval(this.#watcher);
+    clearTimeout(this.#retry);
+    this.#watcher = undefined;
+    this.#source?.close();
+    this.#source = undefined;
+    this.#lastEventId = '';
+    this.#heardAtMs = undefined;
+    this.#attempt = 0;
   }
 
   /** Opens the stream anew unless it is live. */
   retryNow(): void {
-    if (this.#status.kind !== 'live') this.#open();
+    if (this.isStarted && this.#status.kind !== 'live') this.#open();
   }
 
   #open(): void {
@@ -66,7 +86,7 @@ export class LiveStream {
     this.#openedAtMs = Date.now();
     // A new EventSource sends no Last-Event-ID, so the token goes into the URL; later ones are in the header and win.
     const resume = this.#lastEventId === '' ? '' : `&last_event_id=${encodeURIComponent(this.#lastEventId)}`;
-    const source = new EventSource(this.#url + resume);
+    const source = new EventSource(this.#url() + resume);
     this.#source = source;
 
     source.onmessage = (message: MessageEvent<string>) => {
@@ -90,7 +110,15 @@ export class LiveStream {
     named('gap', (data) => this.#handlers.gap(data as unknown as Gap));
     named('snapshot_end', (data) => this.#handlers.snapshotEnd(data as unknown as SnapshotEnd));
     named('upstream', (data) => this.#handlers.upstream(data as unknown as Upstream));
+    named('auth_expired', () => void this.#expired(source));
     source.onerror = () => this.#failed(source);
+  }
+
+  /** The browser would come back with the same ticket; a newer one is asked for first. */
+  async #expired(source: EventSource): Promise<void> {
+    source.close();
+    this.#setStatus({ kind: 'reconnecting' });
+    if ((await this.#handlers.expired()) && source === this.#source) this.#open();
   }
 
   #failed(source: EventSource): void {

@@ -160,7 +160,15 @@ export interface SnapshotEnd {
 /** `GET /api/profile`; an empty base URL means the page's own origin. */
 export interface Profile {
   profile: string;
+  /** Whether one must say who one is. */
+  sign_in: boolean;
   services: { knowledge_base?: string; governor?: string; gpu_monitor?: string };
+}
+
+/** The answer to `POST /api/events/ticket`. */
+export interface Ticket {
+  ticket: string;
+  expires_in_s: number;
 }
 
 /** The answer to `POST /api/facts`. */

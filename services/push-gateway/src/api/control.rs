@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chassis::extract::Json;
 use chassis::{ApiError, CanControl, CanWrite, TraceParent, time};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::publish::{self, PublishError};
@@ -16,10 +16,13 @@ use crate::publish::{self, PublishError};
 /// Seconds after which a client may try again what NATS did not take.
 const RETRY_AFTER_S: u32 = 2;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
+    /// Below `app.`, without wildcards.
     topic: String,
+    /// Any JSON value; at most 64 KiB.
+    #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
 }
 
@@ -62,10 +65,12 @@ pub async fn close_connection(
     ))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
+    /// A JWT's `jti` or an API key's id.
     id: String,
+    /// An RFC 3339 time; for ever where there is none.
     until: Option<String>,
 }
 
@@ -82,5 +87,5 @@ pub async fn revoke(
     });
     let until = until.transpose()?;
     api.auth.revocations().revoke(&body.id, until).await?;
-    Ok((StatusCode::CREATED, JsonAnswer(json!({"id": body.id, "until": body.until}))).into_response())
+    Ok((StatusCode::CREATED, JsonAnswer(body)).into_response())
 }

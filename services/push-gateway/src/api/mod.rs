@@ -11,18 +11,18 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use chassis::http::Takeover;
-use chassis::{ApiError, Auth, Identity, Nats};
+use chassis::{ApiError, Auth, Endpoints, Identity, Nats, Operation, Role};
 use proto_schemas::TopicPattern;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use console::Console;
-pub use upgrade::Upgrade;
+pub use upgrade::{Upgrade, upgrade_operation};
 
 use crate::admission::{self, Admission, Place};
 use crate::codec::{Action, Codec};
@@ -30,12 +30,13 @@ use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
 use crate::profile::Profile;
 use crate::protocols;
+use crate::publish::Published;
 use crate::session::NewSession;
 use crate::tickets::Tickets;
 use crate::worker::{Limits, SessionRef, WorkerHandle};
 
 /// Where browsers reach the other services; empty = the console's own origin.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ServiceUrls {
     /// Of the knowledge base.
     pub knowledge_base: String,
@@ -79,17 +80,46 @@ pub struct Gateway {
 }
 
 /// All endpoints.
-pub fn router(api: Api) -> Router {
-    let streams = protocols::ROUTES.iter().fold(Router::new(), |all, routes| all.merge(routes()));
+pub fn router(api: Api) -> Endpoints {
+    let publish = Operation::post("Publishes a value below `app.`; all who follow its topic get it")
+        .needs(Role::Write)
+        .takes::<control::Publish>()
+        .gives::<Published>(201, "The stream has it")
+        .refuses(400, &["malformed_topic", "unknown_topic"])
+        .refuses(403, &["topic_not_allowed"])
+        .refuses(413, &["value_too_large"])
+        .refuses(503, &["not_available"]);
+    let revoke = Operation::post("Refuses a token or a key everywhere, and closes its connections")
+        .needs(Role::Control)
+        .takes::<control::Revocation>()
+        .gives::<control::Revocation>(201, "All services refuse it")
+        .refuses(400, &["malformed_time"])
+        .refuses(422, &["invalid_revocation_id"])
+        .refuses(503, &["revocations_unavailable"])
+        .refuses(507, &["revocations_full"]);
+    let close = Operation::delete("Closes a connection of any pod")
+        .needs(Role::Control)
+        .path("id", "As `/debug/clients` names it")
+        .gives_nothing(204, "It is told to go")
+        .refuses(404, &["no_such_connection"]);
+    let clients = Operation::get("What every connection of this pod does now, those furthest behind first")
+        .needs(Role::Control)
+        .gives::<debug::ClientsAnswer>(200, "At most 1,000 are listed");
+    let profile = Operation::get("What is switched on, and whether one must say who one is");
+    let streams = protocols::ROUTES.iter().fold(Endpoints::new(), |all, routes| all.merge(routes()));
     streams
-        .route("/api/publish", post(control::publish))
-        .route("/api/revocations", post(control::revoke))
-        .route("/api/connections/{id}", delete(control::close_connection))
-        .route("/debug/clients", get(debug::clients))
-        .route("/api/profile", get(debug::profile))
-        .route("/", get(console::index))
-        .route("/assets/{*path}", get(console::asset))
-        .route("/{file}", get(console::file))
+        .route("/api/publish", post(control::publish), [publish])
+        .route("/api/revocations", post(control::revoke), [revoke])
+        .route("/api/connections/{id}", delete(control::close_connection), [close])
+        .route("/debug/clients", get(debug::clients), [clients])
+        .route(
+            "/api/profile",
+            get(debug::profile),
+            [profile.gives::<debug::ProfileAnswer>(200, "As started")],
+        )
+        .files("/", get(console::index))
+        .files("/assets/{*path}", get(console::asset))
+        .files("/{file}", get(console::file))
         .with_state(api)
 }
 

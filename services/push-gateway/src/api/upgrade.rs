@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use chassis::auth::key_of;
 use chassis::http::{Peer, Takeover};
-use chassis::{ApiError, Identity, Role};
+use chassis::{ApiError, Identity, Operation, Role};
 
 use super::{Api, Handover, header, switched_off};
 use crate::admission;
@@ -23,6 +23,20 @@ use crate::position::decode_base64url;
 const TOKEN_PROTOCOL: &str = "jwt-auth";
 /// A subprotocol of this form carries the token in base64url without padding.
 const TOKEN_PREFIX: &str = "jwt.";
+
+/// What the description of every endpoint says that is reached by an opening handshake.
+pub fn upgrade_operation(summary: &'static str) -> Operation {
+    let told = "WebSocket from here on. A client that may not come in is told so in its protocol's words, and closed";
+    let token = "`jwt-auth, jwt.<token in base64url>`, for clients that cannot send `Authorization`";
+    Operation::get(summary)
+        .header("Sec-WebSocket-Protocol", token)
+        .gives_nothing(101, told)
+        .refuses(400, &["websocket_version", "websocket_key"])
+        .refuses(404, &["switched_off"])
+        .refuses(426, &["websocket_required"])
+        .refuses(503, &["too_many_connections", "too_many_connections_of_user", "short_of_memory"])
+        .refuses(503, &["too_many_connections_of_address", "too_many_connects"])
+}
 
 /// A checked opening handshake (RFC 6455, section 4.2.1).
 pub struct Upgrade {

@@ -14,17 +14,17 @@ mod requests;
 mod subscriptions;
 mod wire;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use chassis::auth::key_of;
 use chassis::extract::Query;
-use chassis::{ApiError, Role};
+use chassis::{ApiError, Endpoints, Role};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::api::{Api, Upgrade};
+use crate::api::{Api, Upgrade, upgrade_operation};
 use connection::Connection;
 use wire::Wire;
 
@@ -35,13 +35,17 @@ const SUBPROTOCOLS: [(&str, Wire); 2] =
     [("centrifuge-protobuf", Wire::Protobuf), ("centrifuge-json", Wire::Json)];
 
 /// Where it is reached.
-pub fn routes() -> Router<Api> {
-    Router::new().route(ENDPOINT, get(upgrade))
+pub fn routes() -> Endpoints<Api> {
+    let summary = "Centrifugo's client protocol, version 2, in JSON or Protobuf over WebSocket";
+    let operation = upgrade_operation(summary).query::<Parameters>();
+    Endpoints::new().route(ENDPOINT, get(upgrade), [operation])
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct Parameters {
+    /// `protobuf`; JSON where nobody says.
     format: Option<String>,
+    /// The same by another name.
     cf_protocol: Option<String>,
 }
 

@@ -20,6 +20,7 @@ mod requests;
 mod translate;
 mod upgrade;
 
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,19 +30,22 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use chassis::auth::key_of;
 use chassis::extract::Query;
 use chassis::http::Peer;
-use chassis::{ApiError, extract};
+use chassis::{ApiError, Endpoints, Operation, extract};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 
 use connection::{Gateway, SocketIo};
 use packet::Transport;
 use polling::{Polled, Refused, Sessions};
 
-use crate::api::{Api, Handover, UNAUTHENTICATED, Upgrade, header as text_of, switched_off};
+use crate::api::{
+    Api, Handover, UNAUTHENTICATED, Upgrade, header as text_of, switched_off, upgrade_operation,
+};
 use crate::codec::Action;
 use crate::metrics::BadInput;
 
@@ -55,10 +59,34 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const PROTOCOL: &str = "4";
 
 /// Where it is reached.
-pub fn routes() -> Router<Api> {
+pub fn routes() -> Endpoints<Api> {
     let shared = Arc::new(OnceLock::<Shared>::new());
-    let endpoint = get(receive).post(post).layer(DefaultBodyLimit::max(PACKET_SIZE_MAX));
-    Router::new().route(ENDPOINT, endpoint.clone()).route("/socket.io", endpoint).layer(Extension(shared))
+    let layers = (DefaultBodyLimit::max(PACKET_SIZE_MAX), Extension(shared));
+    let endpoint = get(receive).post(post).layer::<_, Infallible>(layers);
+    let refuses = |operation: Operation| {
+        operation
+            .query::<Parameters>()
+            .refuses(
+                400,
+                &["unsupported_protocol", "unknown_transport", "unknown_session", "overlapping_request"],
+            )
+            .refuses(404, &["switched_off"])
+    };
+    let operations = || {
+        let receives =
+            refuses(upgrade_operation("Socket.IO v4: packets for the client, by polling or over WebSocket"))
+                .gives_text(200, "text/plain", "Engine.IO packets, once there are some");
+        let sends = refuses(Operation::post("Socket.IO v4: packets of the client, by polling"))
+            .takes_text(&["text/plain"], "Engine.IO packets")
+            .gives_text(200, "text/plain", "`ok`")
+            .refuses(400, &["bad_handshake_method", "malformed_payload"]);
+        [receives, sends]
+    };
+    Endpoints::new().route(ENDPOINT, endpoint.clone(), operations()).route(
+        "/socket.io",
+        endpoint,
+        operations(),
+    )
 }
 
 /// What lives as long as the process; made from the first request's surroundings.
@@ -98,12 +126,15 @@ impl Shared {
 
 type SharedExtension = Extension<Arc<OnceLock<Shared>>>;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct Parameters {
+    /// `4`.
     #[serde(rename = "EIO", default)]
     protocol: String,
+    /// `polling` or `websocket`.
     #[serde(default)]
     transport: String,
+    /// Of a session that is open.
     sid: Option<String>,
 }
 

@@ -5,20 +5,21 @@ mod ticket;
 
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use bytes::{BufMut, Bytes, BytesMut};
 use chassis::extract::Query;
 use chassis::http::{Peer, Takeover};
-use chassis::{ApiError, CanRead};
+use chassis::{ApiError, CanRead, Endpoints, Operation, Role};
 use proto_schemas::contract::DEFAULT_TOPICS;
 use proto_schemas::{TopicPattern, event};
 use serde::Deserialize;
 use serde_json::json;
 use ticket::Opener;
+use utoipa::IntoParams;
 
 use crate::api::{Api, Handover, header as text_of, permitted, switched_off};
 use crate::codec::{Action, CloseReason, Codec, Form, Notice, Tell, put_json_string};
@@ -36,18 +37,45 @@ const FORM: Form = Form { name: "sse", carries_token: true, names_pattern: false
 const NAMED_FORM: Form = Form { name: "sse named", ..FORM };
 
 /// Where it is reached.
-pub fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/events/stream", get(stream).head(head))
-        .route("/api/stream", get(stream).head(head))
-        .route("/api/events/ticket", post(ticket::issue))
+pub fn routes() -> Endpoints<Api> {
+    let streams = || {
+        let flow = "Server-sent events: `ready`, the state topics' snapshots each with its `snapshot_end`, then what \
+                    happens, with `checkpoint` and `gap`. Also the answer to a client that must come again later";
+        Operation::get("Follows topics as server-sent events")
+            .needs(Role::Read)
+            .query::<Parameters>()
+            .query::<ticket::InAddress>()
+            .header("Last-Event-ID", "The last `id:`; goes on from there, and wins over the address")
+            .gives_text(200, "text/event-stream", flow)
+            .refuses(
+                400,
+                &["malformed_topic", "unknown_topic", "wildcard_above_catalogue", "too_many_topics"],
+            )
+            .refuses(400, &["token_in_url"])
+            .refuses(401, &["ticket_invalid", "ticket_expired"])
+            .refuses(403, &["topic_not_allowed", "cookie_without_origin"])
+            .refuses(404, &["switched_off"])
+    };
+    let ticket = Operation::post("A ticket for event streams, for clients that cannot send headers")
+        .needs(Role::Read)
+        .gives::<ticket::TicketAnswer>(201, "The ticket, also as an HttpOnly cookie; the same call renews");
+    let forget =
+        Operation::delete("Has the browser forget the ticket's cookie").gives_nothing(204, "It is forgotten");
+    Endpoints::new()
+        .route("/api/events/stream", get(stream).head(head), [streams()])
+        .route("/api/stream", get(stream).head(head), [streams()])
+        .route("/api/events/ticket", post(ticket::issue).delete(ticket::forget), [ticket, forget])
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct Parameters {
+    /// Topics and patterns of the catalogue, comma-separated; `kb.facts,governor.decisions,state.>` where nobody says.
     topics: Option<String>,
+    /// A resume token, or `kb:<epoch>:<revision>`.
     since: Option<String>,
+    /// A resume token, for clients that cannot send the header.
     last_event_id: Option<String>,
+    /// `1` names data events in their `event:` line.
     #[serde(default)]
     named: String,
 }

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use chassis::auth::key_of;
 use chassis::{ApiError, CanRead, Identity, Role, time};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, header as text_of};
 use crate::metrics::BadInput;
@@ -25,6 +25,16 @@ const PATHS: [&str; 2] = ["/api/events", "/api/stream"];
 /// signs, so that `apiKey` and `api_key` are one.
 const TOKENS_IN_URL: [&str; 5] = ["token", "accesstoken", "apikey", "jwt", "authorization"];
 
+/// A ticket and its end.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TicketAnswer {
+    /// For `?ticket=`.
+    ticket: String,
+    /// RFC 3339.
+    expires_at: String,
+    expires_in_s: u64,
+}
+
 /// `POST /api/events/ticket` -> 201 `{ticket, expires_at, expires_in_s}`, and the same as a cookie. The same call renews.
 pub async fn issue(
     State(api): State<Api>,
@@ -34,23 +44,32 @@ pub async fn issue(
     let now = SystemTime::now();
     let ticket = api.tickets.issue(&identity, now);
     let left_s = ticket.expires_at.duration_since(now).unwrap_or_default().as_secs();
+    let cookies = AppendHeaders(cookies(&ticket.text, left_s, &headers));
+    let body = TicketAnswer {
+        ticket: ticket.text,
+        expires_at: time::rfc3339(ticket.expires_at),
+        expires_in_s: left_s,
+    };
+    let no_store: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (StatusCode::CREATED, cookies, AppendHeaders([no_store]), Json(body))
+}
+
+/// `DELETE /api/events/ticket` -> 204: the browser forgets the cookie, which no script can do. The ticket itself is good
+/// until its end, or until its key or token is revoked.
+pub async fn forget(headers: HeaderMap) -> impl IntoResponse {
+    (StatusCode::NO_CONTENT, AppendHeaders(cookies("", 0, &headers)))
+}
+
+/// The cookie for each place where it counts.
+fn cookies(ticket: &str, left_s: u64, headers: &HeaderMap) -> [(HeaderName, HeaderValue); 2] {
     // Over plain HTTP a browser would drop a cookie for TLS only; the ingress says which it was.
-    let secure = if text_of(&headers, "x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
-    let cookies = PATHS.map(|path| {
-        let text = format!(
-            "{COOKIE}={}; Path={path}; Max-Age={left_s}; HttpOnly; SameSite=Strict{secure}",
-            ticket.text
-        );
+    let secure = if text_of(headers, "x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
+    PATHS.map(|path| {
+        let text =
+            format!("{COOKIE}={ticket}; Path={path}; Max-Age={left_s}; HttpOnly; SameSite=Strict{secure}");
         let value = HeaderValue::try_from(text).expect("tickets are letters, digits, -, _ and one dot");
         (header::SET_COOKIE, value)
-    });
-    let body = json!({
-        "ticket": ticket.text,
-        "expires_at": time::rfc3339(ticket.expires_at),
-        "expires_in_s": left_s,
-    });
-    let no_store: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (StatusCode::CREATED, AppendHeaders(cookies), AppendHeaders([no_store]), Json(body))
+    })
 }
 
 /// Who opens the stream.
@@ -62,8 +81,9 @@ pub enum Opener {
     Expired,
 }
 
-#[derive(Deserialize)]
-struct InAddress {
+#[derive(Deserialize, IntoParams)]
+pub struct InAddress {
+    /// Where neither headers nor cookies can be sent.
     ticket: Option<String>,
     last_event_id: Option<String>,
 }
@@ -169,6 +189,17 @@ mod tests {
         assert_eq!(cookie(&headers).unwrap_err().code(), "cookie_without_origin");
         headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
         assert_eq!(cookie(&headers).unwrap().as_deref(), Some("t.1"));
+    }
+
+    #[test]
+    fn a_cookie_is_forgotten_where_it_was_set() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        for ((_, set), (_, forgotten)) in cookies("t.1", 60, &headers).iter().zip(cookies("", 0, &headers)) {
+            let (set, forgotten) = (set.to_str().unwrap(), forgotten.to_str().unwrap());
+            assert_eq!(set.replace("=t.1;", "=;").replace("Max-Age=60", "Max-Age=0"), forgotten);
+            assert!(set.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{set}");
+        }
     }
 
     #[test]

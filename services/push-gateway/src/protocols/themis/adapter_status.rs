@@ -11,6 +11,7 @@ use chassis::{ApiError, Identity, time};
 use prometheus::IntGauge;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 
 use super::adapters::{Adapters, STATUS_TAG, status_command};
 use super::{Endpoint, PROTOCOL, words};
@@ -26,9 +27,11 @@ const INTERVALS_S: RangeInclusive<u64> = 1..=60;
 const INTERVAL_DEFAULT_S: u64 = 5;
 
 /// The query string.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct Parameters {
+    /// The name that the client gives itself.
     client_id: Option<String>,
+    /// Seconds, 1 to 60; 5 where nobody says.
     interval: Option<u64>,
 }
 

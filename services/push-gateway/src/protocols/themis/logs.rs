@@ -11,6 +11,7 @@ use chassis::{ApiError, Identity};
 use proto_schemas::TopicPattern;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::IntoParams;
 
 use super::fields::{Fields, Invalid};
 use super::{Endpoint, words};
@@ -68,9 +69,11 @@ fn wanted() -> String {
 }
 
 /// The query string.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct Parameters {
+    /// The name that the client gives itself.
     client_id: Option<String>,
+    /// At least this level; `INFO` where nobody says.
     log_level: Option<String>,
 }
 

@@ -18,20 +18,20 @@ mod words;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use chassis::{ApiError, Identity};
+use chassis::{ApiError, Endpoints, Identity, Operation, Role};
 use proto_schemas::TopicPattern;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use adapters::Adapters;
 use fields::{Fields, Invalid};
 
-use crate::api::{Api, Upgrade};
+use crate::api::{Api, Upgrade, upgrade_operation};
 use crate::codec::frame::{self, Message, Opcode, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, GapReason, MessageRate, Notice};
 use crate::commands::Answer;
@@ -52,23 +52,36 @@ const CLIENT_ID_SIZE_MAX: usize = 128;
 const NO_EVENTS: Form = Form { name: "themis", carries_token: false, names_pattern: false };
 
 /// Where they are reached.
-pub fn routes() -> Router<Api> {
+pub fn routes() -> Endpoints<Api> {
     let adapters = Arc::new(Adapters::default());
     let of_search = Arc::clone(&adapters);
-    Router::new()
-        .route(search::PATH, get(move |api, upgrade, query| search::open(api, upgrade, query, of_search)))
-        .route(
-            adapter_status::PATH,
-            get(move |api, upgrade, query| adapter_status::open(api, upgrade, query, adapters)),
-        )
-        .route(logs::PATH, get(logs::open))
-        .route(graph::PATH, get(graph::open))
-        .route("/api/v3/ws/connections", get(connections::connections))
+    let searches = get(move |api, upgrade, query| search::open(api, upgrade, query, of_search));
+    let status = get(move |api, upgrade, query| adapter_status::open(api, upgrade, query, adapters));
+    let upgrade = |summary| upgrade_operation(summary).refuses(422, &["invalid_client_id"]);
+    let told_status = upgrade("The status of search, at once and in an interval, over WebSocket")
+        .query::<adapter_status::Parameters>()
+        .refuses(422, &["invalid_interval"]);
+    let told_logs = upgrade("Log records at or above a level, over WebSocket")
+        .query::<logs::Parameters>()
+        .refuses(422, &["invalid_level"]);
+    let told_searches = upgrade("Searches with their results one by one, over WebSocket");
+    let walks = upgrade("Walks over the graph of facts, over WebSocket").query::<Named>();
+    let connected = Operation::get("Who is connected to these endpoints, on all pods")
+        .needs(Role::Control)
+        .gives::<connections::ConnectionsAnswer>(200, "At most 1,000 names are listed")
+        .refuses(404, &["switched_off"]);
+    Endpoints::new()
+        .route(search::PATH, searches, [told_searches.query::<Named>()])
+        .route(adapter_status::PATH, status, [told_status])
+        .route(logs::PATH, get(logs::open), [told_logs])
+        .route(graph::PATH, get(graph::open), [walks])
+        .route("/api/v3/ws/connections", get(connections::connections), [connected])
 }
 
 /// What the query string of every endpoint may have.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct Named {
+    /// The name that the client gives itself.
     client_id: Option<String>,
 }
 

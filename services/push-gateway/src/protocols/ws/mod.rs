@@ -5,19 +5,18 @@ mod envelope;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use chassis::{ApiError, Auth, Identity, Role};
+use chassis::{ApiError, Auth, Endpoints, Identity, Role};
 use proto_schemas::{TopicPattern, names};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use envelope::{authentication_error, envelope, error, error_message, message, new_id};
 
-use crate::api::{Api, Upgrade, permitted};
+use crate::api::{Api, Upgrade, permitted, upgrade_operation};
 use crate::codec::frame::{self, Message, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, MessageRate, Notice, Tell};
 use crate::commands::{Answer, Command};
@@ -37,8 +36,8 @@ const TOPICS_MAX: usize = 128;
 const FORM: Form = Form { name: "ws", carries_token: true, names_pattern: false };
 
 /// Where it is reached.
-pub fn routes() -> Router<Api> {
-    Router::new().route("/ws", get(upgrade))
+pub fn routes() -> Endpoints<Api> {
+    Endpoints::new().route("/ws", get(upgrade), [upgrade_operation("JSON envelopes over WebSocket")])
 }
 
 /// Hands the connection to a worker. A client without a valid token is let in to be told.

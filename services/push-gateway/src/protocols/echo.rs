@@ -1,15 +1,14 @@
 //! `/ws/echo`: every message comes back as it came, for conformance suites of RFC 6455 (`docs/websocket-conformance.md`).
 //! It reads and writes as every WebSocket here does. Switched off unless a setting says otherwise.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use chassis::{ApiError, CanRead};
+use chassis::{ApiError, CanRead, Endpoints};
 use proto_schemas::TopicPattern;
 
-use crate::api::{Api, Upgrade, switched_off};
+use crate::api::{Api, Upgrade, switched_off, upgrade_operation};
 use crate::codec::frame::{self, Message, Opcode, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, Notice};
 use crate::event::Event;
@@ -26,8 +25,9 @@ const CLOSE_TOO_LARGE: u16 = 1009;
 const FORM: Form = Form { name: "echo", carries_token: false, names_pattern: false };
 
 /// Where it is reached.
-pub fn routes() -> Router<Api> {
-    Router::new().route(ENDPOINT, get(upgrade))
+pub fn routes() -> Endpoints<Api> {
+    let operation = upgrade_operation("Every message comes back, for conformance suites; off unless switched on");
+    Endpoints::new().route(ENDPOINT, get(upgrade), [operation])
 }
 
 async fn upgrade(

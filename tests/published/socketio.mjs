@@ -18,11 +18,13 @@ drive({
       reconnectionDelayMax: RECONNECT_DELAY_MS * 4,
       ...(transports ? { transports } : {}),
     });
-    socket.on("connect", () => {
+    // The transport may have changed by the time of "connect".
+    socket.io.on("open", () => {
       const { engine } = socket.io;
-      tell("connect", { id: socket.id, transport: engine.transport.name });
+      tell("open", { transport: engine.transport.name });
       engine.once("upgrade", (transport) => tell("upgrade", { transport: transport.name }));
     });
+    socket.on("connect", () => tell("connect", { id: socket.id }));
     socket.on("disconnect", (reason) => tell("disconnect", { reason }));
     socket.on("connect_error", (error) => tell("connect_error", { ...refusal(error), data: error.data ?? null }));
     socket.onAny((name, ...values) => tell("received", { name, values }));

@@ -14,4 +14,5 @@ mod chart {
     mod image_tests;
     mod manifest_tests;
     mod pod_tests;
+    mod settings_tests;
 }

@@ -41,12 +41,72 @@ app.kubernetes.io/part-of: bywash
 {{- with $image.registry }}{{ . }}/{{ end }}{{ $image.repository }}/{{ .component }}:{{ $image.tag | default .root.Chart.AppVersion }}
 {{- end -}}
 
+{{/* Where a component finds NATS, as its user: (dict "root" $ "component" "governor"). */}}
 {{- define "bywash.natsUrl" -}}
-{{- if .Values.nats.enabled -}}
-nats://{{ include "bywash.name" . }}-nats:4222
-{{- else -}}
-{{- required "nats.enabled is false: say where NATS is in nats.externalUrl" .Values.nats.externalUrl -}}
+{{- $nats := .root.Values.nats -}}
+{{- $user := "" -}}
+{{- if include "bywash.natsUsersSecret" .root -}}
+{{- $user = printf "%s:$(NATS_PASSWORD)@" .component -}}
 {{- end -}}
+{{- if $nats.enabled -}}
+nats://{{ $user }}{{ include "bywash.name" .root }}-nats:4222
+{{- else -}}
+{{- required "nats.enabled is false: say where NATS is in nats.externalUrl" $nats.externalUrl -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether a source of keys for tokens is set; empty: no. */}}
+{{- define "bywash.acceptsTokens" -}}
+{{- with .Values.auth.jwt -}}{{- if or .jwksUrl .existingSecret -}}true{{- end -}}{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the key that signs tickets. */}}
+{{- define "bywash.ticketSecret" -}}
+{{- .Values.pushGateway.tickets.existingSecret | default (printf "%s-tickets" (include "bywash.name" .)) -}}
+{{- end -}}
+
+{{/* Environment of a service that asks who calls. */}}
+{{- define "bywash.authEnv" -}}
+{{- $auth := .Values.auth -}}
+{{- if $auth.insecureOpen -}}
+- name: BYWASH_INSECURE_OPEN
+  value: "true"
+{{- end -}}
+{{- if $auth.existingSecret -}}
+- name: BYWASH_API_KEYS_FILE
+  value: /etc/bywash/auth/keys.json
+{{- end -}}
+{{- if include "bywash.acceptsTokens" . }}
+{{- with $auth.jwt.jwksUrl }}
+- name: BYWASH_JWT_JWKS_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- if $auth.jwt.existingSecret }}
+- name: {{ ternary "BYWASH_JWT_SECRET_FILE" "BYWASH_JWT_KEY_FILE" (eq $auth.jwt.kind "sharedSecret") }}
+  value: /etc/bywash/jwt/key
+{{- end }}
+{{- with $auth.jwt.issuer }}
+- name: BYWASH_JWT_ISSUER
+  value: {{ . | quote }}
+{{- end }}
+{{- with $auth.jwt.audience }}
+- name: BYWASH_JWT_AUDIENCE
+  value: {{ . | quote }}
+{{- end }}
+- name: BYWASH_JWT_LEEWAY_S
+  value: {{ $auth.jwt.leewaySeconds | quote }}
+{{- end }}
+{{- if .Values.tls.existingSecret }}
+- name: BYWASH_TLS_CERT_FILE
+  value: /etc/bywash/tls/tls.crt
+- name: BYWASH_TLS_KEY_FILE
+  value: /etc/bywash/tls/tls.key
+{{- end }}
+{{- end -}}
+
+{{/* A probe over the service's port: (dict "root" $ "path" "/livez"). */}}
+{{- define "bywash.httpGet" -}}
+httpGet: {path: {{ .path }}, port: http{{ if .root.Values.tls.existingSecret }}, scheme: HTTPS{{ end }}}
 {{- end -}}
 
 {{/* Refuses values with which the services would not start. */}}
@@ -55,8 +115,15 @@ nats://{{ include "bywash.name" . }}-nats:4222
 {{- if and $auth.existingSecret $auth.insecureOpen -}}
 {{- fail "auth.existingSecret and auth.insecureOpen exclude each other: set one" -}}
 {{- end -}}
-{{- if not (or $auth.existingSecret $auth.insecureOpen) -}}
-{{- fail "API keys are missing: set auth.existingSecret to a Secret with the keys file (see the chart's README), or auth.insecureOpen=true to let anyone in" -}}
+{{- if and $auth.jwt.jwksUrl $auth.jwt.existingSecret -}}
+{{- fail "auth.jwt.jwksUrl and auth.jwt.existingSecret exclude each other: set one" -}}
+{{- end -}}
+{{- $tokens := include "bywash.acceptsTokens" . -}}
+{{- if and $tokens $auth.insecureOpen -}}
+{{- fail "auth.jwt and auth.insecureOpen exclude each other: set one" -}}
+{{- end -}}
+{{- if not (or $auth.existingSecret $tokens $auth.insecureOpen) -}}
+{{- fail "API keys are missing: set auth.existingSecret to a Secret with the keys file (see the chart's README), or a source of keys for tokens in auth.jwt, or auth.insecureOpen=true to let anyone in" -}}
 {{- end -}}
 {{- end -}}
 
@@ -108,27 +175,34 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* Environment that the set-up and the services share. */}}
+{{/* Environment that the set-up and the services share: (dict "root" $ "component" "governor"). */}}
 {{- define "bywash.commonEnv" -}}
 - name: BYWASH_INSTANCE
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
+{{- with include "bywash.natsUsersSecret" .root }}
+- name: NATS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.component }}
+{{- end }}
 - name: BYWASH_NATS_URL
   value: {{ include "bywash.natsUrl" . | quote }}
-{{- if .Values.nats.credentialsSecret }}
+{{- if .root.Values.nats.credentialsSecret }}
 - name: BYWASH_NATS_CREDENTIALS
   value: /etc/bywash/nats/nats.creds
 {{- end }}
 - name: BYWASH_LOG
-  value: {{ .Values.logLevel | quote }}
+  value: {{ .root.Values.logLevel | quote }}
 - name: BYWASH_LOG_FORMAT
   value: json
-{{- with .Values.telemetry.otlpEndpoint }}
+{{- with .root.Values.telemetry.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: k8s.namespace.name={{ $.Release.Namespace }},k8s.pod.name=$(BYWASH_INSTANCE)
+  value: k8s.namespace.name={{ $.root.Release.Namespace }},k8s.pod.name=$(BYWASH_INSTANCE)
 {{- end }}
 {{- end -}}
 
@@ -136,6 +210,16 @@ imagePullSecrets:
 {{- if .Values.auth.existingSecret }}
 - name: api-keys
   mountPath: /etc/bywash/auth
+  readOnly: true
+{{- end }}
+{{- if .Values.auth.jwt.existingSecret }}
+- name: jwt
+  mountPath: /etc/bywash/jwt
+  readOnly: true
+{{- end }}
+{{- if .Values.tls.existingSecret }}
+- name: tls
+  mountPath: /etc/bywash/tls
   readOnly: true
 {{- end }}
 {{- if .Values.nats.credentialsSecret }}
@@ -154,6 +238,21 @@ imagePullSecrets:
     items:
       - key: {{ $.Values.auth.secretKey }}
         path: keys.json
+{{- end }}
+{{- with .Values.auth.jwt.existingSecret }}
+- name: jwt
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - key: {{ $.Values.auth.jwt.entry }}
+        path: key
+{{- end }}
+{{- with .Values.tls.existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
 {{- end }}
 {{- with .Values.nats.credentialsSecret }}
 - name: nats-credentials
@@ -181,18 +280,14 @@ One service's container: (dict "root" $ "component" "governor" "port" 5002 "valu
   env:
     - name: BYWASH_HTTP_ADDR
       value: "0.0.0.0:{{ .port }}"
-    {{- include "bywash.commonEnv" .root | nindent 4 }}
+    {{- include "bywash.commonEnv" . | nindent 4 }}
     - name: BYWASH_DRAIN_DELAY_S
       value: {{ .root.Values.drain.delaySeconds | quote }}
     - name: BYWASH_DRAIN_TIMEOUT_S
       value: {{ .root.Values.drain.timeoutSeconds | quote }}
-    {{- if .root.Values.auth.insecureOpen }}
-    - name: BYWASH_INSECURE_OPEN
-      value: "true"
-    {{- else }}
-    - name: BYWASH_API_KEYS_FILE
-      value: /etc/bywash/auth/keys.json
-    {{- end }}
+    - name: BYWASH_LOG_PUSH
+      value: {{ .root.Values.logPush | quote }}
+    {{- include "bywash.authEnv" .root | trim | nindent 4 }}
     {{- with .root.Values.allowedOrigins }}
     - name: BYWASH_ALLOWED_ORIGINS
       value: {{ join "," . | quote }}
@@ -204,15 +299,15 @@ One service's container: (dict "root" $ "component" "governor" "port" 5002 "valu
     {{- toYaml . | nindent 4 }}
     {{- end }}
   startupProbe:
-    httpGet: {path: /livez, port: http}
+    {{- include "bywash.httpGet" (dict "root" .root "path" "/livez") | nindent 4 }}
     periodSeconds: 2
     failureThreshold: 60
   livenessProbe:
-    httpGet: {path: /livez, port: http}
+    {{- include "bywash.httpGet" (dict "root" .root "path" "/livez") | nindent 4 }}
     periodSeconds: 10
     timeoutSeconds: 5
   readinessProbe:
-    httpGet: {path: /readyz, port: http}
+    {{- include "bywash.httpGet" (dict "root" .root "path" "/readyz") | nindent 4 }}
     periodSeconds: 5
     timeoutSeconds: 3
     failureThreshold: 2
@@ -234,6 +329,9 @@ annotations:
   prometheus.io/scrape: "true"
   prometheus.io/port: {{ .port | quote }}
   prometheus.io/path: /metrics
+  {{- if .root.Values.tls.existingSecret }}
+  prometheus.io/scheme: https
+  {{- end }}
 {{- end }}
 {{- end -}}
 

@@ -14,7 +14,7 @@ spec:
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       {{- include "bywash.containerSecurity" . | nindent 6 }}
       env:
-        {{- include "bywash.commonEnv" . | nindent 8 }}
+        {{- include "bywash.commonEnv" (dict "root" . "component" "setup") | nindent 8 }}
         {{- with include "bywash.streamReplicas" . }}
         {{- . | nindent 8 }}
         {{- end }}

@@ -25,7 +25,7 @@ pub struct CommonConfig {
     #[arg(long, env = "BYWASH_HTTP_ADDR", value_name = "ADDR:PORT")]
     pub http_addr: Option<SocketAddr>,
 
-    /// Where NATS listens; it may be away at start and come back at any time
+    /// Where NATS listens, also nats://user:password@host; it may be away at start and come back at any time
     #[arg(long, env = "BYWASH_NATS_URL", value_name = "URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
 

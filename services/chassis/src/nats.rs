@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::{Client, ConnectOptions, Event as ClientEvent, HeaderMap};
+use async_nats::{Client, ConnectOptions, Event as ClientEvent, HeaderMap, ServerAddr};
 use bytes::Bytes;
 use prometheus::IntGauge;
 use proto_schemas::event::header;
@@ -58,6 +58,8 @@ impl Nats {
         let shutdown = shutdown.clone();
         let mut options = ConnectOptions::new()
             .name(format!("bywash-{service}/{instance}"))
+            // So that a server may let each service hear its own answers only.
+            .custom_inbox_prefix(format!("_INBOX_{service}"))
             .retry_on_initial_connect()
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_delay)
@@ -73,10 +75,16 @@ impl Nats {
                 .await
                 .map_err(|error| StartError::Nats(format!("credentials {}: {error}", path.display())))?;
         }
+        let unusable = |error: std::io::Error| StartError::Nats(format!("--nats-url: {error}"));
+        let address: ServerAddr = config.nats_url.parse().map_err(unusable)?;
+        // The client does not read them there.
+        if let Some((user, password)) = address.username().zip(address.password()) {
+            options = options.user_and_password(user.to_owned(), password.to_owned());
+        }
         let client = options
-            .connect(&config.nats_url)
+            .connect(address)
             .await
-            .map_err(|error| StartError::Nats(format!("{}: {error}", config.nats_url)))?;
+            .map_err(|error| StartError::Nats(format!("--nats-url: {error}")))?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
         Ok(Self { connection, client, context, source: format!("/{service}/{instance}").into() })

@@ -175,6 +175,12 @@ impl Cluster {
         self.answer(request)
     }
 
+    /// `POST` of JSON with the key: status and body.
+    pub fn post(&self, component: &str, path: &str, body: &Value) -> (u16, String) {
+        let url = format!("http://{}{path}", self.address(component));
+        self.answer(self.client.post(url).bearer_auth(KEY).json(body))
+    }
+
     fn answer(&self, request: reqwest::RequestBuilder) -> (u16, String) {
         self.runtime.block_on(answer(request)).unwrap_or_else(|error| panic!("{error}\n{}", self.logs()))
     }

@@ -10,7 +10,7 @@ use super::render::{
     root, run, tool,
 };
 use super::security::{missing_habits, violations_of_restricted};
-use super::workload::{Pod, pods};
+use super::workload::{Pod, bytes, pods};
 
 /// Both sets of values, with what they render.
 fn renderings() -> [(&'static str, Vec<Value>); 2] {
@@ -248,6 +248,15 @@ fn the_dashboard_is_in_the_config_map_that_grafana_looks_for() {
     assert_eq!(shipped, source);
 }
 
+/// Variables of the server with the passwords of its users.
+const SERVER_PASSWORDS: [&str; 5] = [
+    "PASSWORD_KNOWLEDGE_BASE",
+    "PASSWORD_GOVERNOR",
+    "PASSWORD_GPU_MONITOR",
+    "PASSWORD_PUSH_GATEWAY",
+    "PASSWORD_SETUP",
+];
+
 #[test]
 fn the_configuration_of_a_nats_cluster_is_valid() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -272,6 +281,7 @@ fn the_configuration_of_a_nats_cluster_is_valid() {
             .args(["-t", "-c"])
             .arg(&path)
             .env("POD_NAME", "bywash-nats-0")
+            .envs(SERVER_PASSWORDS.map(|name| (name, "secret")))
             .current_dir(root())
             .output()
             .unwrap();
@@ -327,13 +337,96 @@ fn whoever_creates_a_stream_knows_how_many_copies_it_has() {
     }
 }
 
-/// `10Gi` and `9GiB` in bytes.
-fn bytes(quantity: &str) -> i64 {
-    let digits = quantity.find(|c: char| !c.is_ascii_digit()).unwrap_or(quantity.len());
-    let shift = match quantity[digits..].trim_end_matches('B') {
-        "Mi" => 20,
-        "Gi" => 30,
-        other => panic!("the unit {other} is new to this test"),
-    };
-    quantity[..digits].parse::<i64>().expect("a quantity begins with digits") << shift
+#[test]
+fn a_gateway_keeps_to_the_memory_of_its_container() {
+    for (values, objects) in renderings() {
+        let pods = pods(&objects);
+        let pod = pods.iter().find(|pod| pod.component == "push-gateway").expect("there is a gateway");
+        let limit = bytes(pod.container()["resources"]["limits"]["memory"].as_str().unwrap());
+        assert_eq!(pod.environment()["BYWASH_MEMORY_BUDGET_BYTES"], limit.to_string(), "{values}");
+    }
+}
+
+/// The Secret and the entry that a variable of the gateway comes from.
+fn secret_of(objects: &[Value], variable: &str) -> (String, String) {
+    let pods = pods(objects);
+    let pod = pods.iter().find(|pod| pod.component == "push-gateway").expect("there is a gateway");
+    let environment = items(&pod.container()["env"]);
+    let found = environment.iter().find(|one| one["name"] == variable).expect("the gateway has it");
+    let from = &found["valueFrom"]["secretKeyRef"];
+    let text = |field: &str| from[field].as_str().expect("it comes from a Secret").to_owned();
+    (text("name"), text("key"))
+}
+
+#[test]
+fn all_gateways_sign_tickets_with_the_key_of_one_secret() {
+    let made = render(EVERYTHING_VALUES);
+    let (name_of_secret, entry) = secret_of(&made, "BYWASH_TICKET_KEY");
+    let secrets = of_kind(&made, "Secret");
+    let secret = secrets.iter().find(|secret| name(secret) == name_of_secret).expect("the chart makes it");
+    let encoded = secret["data"][&entry].as_str().unwrap();
+    assert!(encoded.len() * 3 / 4 >= 32, "the gateway refuses a key of fewer than 32 bytes: {encoded}");
+
+    let given = render(K8S_VALUES);
+    assert_eq!(secret_of(&given, "BYWASH_TICKET_KEY").0, "bywash-tickets");
+    assert!(of_kind(&given, "Secret").is_empty(), "what is given is not made");
+}
+
+#[test]
+fn a_certificate_for_the_services_makes_probes_and_scrapes_speak_tls() {
+    for (values, objects) in renderings() {
+        let scheme = if values == EVERYTHING_VALUES { json!("HTTPS") } else { Value::Null };
+        for pod in pods(&objects).iter().filter(|pod| pod.component != "nats" && pod.kind != "Job") {
+            for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                assert_eq!(pod.container()[probe]["httpGet"]["scheme"], scheme, "{values}: {}", pod.name);
+            }
+            let files = ["BYWASH_TLS_CERT_FILE", "BYWASH_TLS_KEY_FILE"];
+            let environment = pod.environment();
+            let mounts = items(&pod.container()["volumeMounts"]);
+            for file in files.iter().filter_map(|name| environment.get(*name)) {
+                let folder = file.rsplit_once('/').unwrap().0;
+                assert!(mounts.iter().any(|mount| mount["mountPath"] == folder), "{values}: {file}");
+            }
+            let has_files = files.iter().all(|name| environment.contains_key(*name));
+            assert_eq!(has_files, !scheme.is_null(), "{values}: {}", pod.name);
+            let scraped = &pod.annotations["prometheus.io/scheme"];
+            assert_eq!(scraped == "https", !scheme.is_null(), "{values}: {}", pod.name);
+        }
+    }
+}
+
+#[test]
+fn keys_for_tokens_come_from_one_place_and_are_enough() {
+    let open =
+        ["--set", "auth.insecureOpen=true", "--set", "auth.jwt.jwksUrl=https://login.example.org/keys"];
+    assert!(helm_template(&open).unwrap_err().contains("exclude each other"));
+    let two =
+        ["--set", "auth.jwt.existingSecret=keys", "--set", "auth.jwt.jwksUrl=https://login.example.org/keys"];
+    assert!(helm_template(&two).unwrap_err().contains("exclude each other"));
+
+    let tokens_only = ["--set", "auth.jwt.jwksUrl=https://login.example.org/keys"];
+    for pod in pods(&objects(&helm_template(&tokens_only).unwrap())) {
+        let environment = pod.environment();
+        let asks = pod.kind != "Job" && pod.component != "nats";
+        assert_eq!(environment.contains_key("BYWASH_JWT_JWKS_URL"), asks, "{}", pod.name);
+        assert!(!environment.contains_key("BYWASH_API_KEYS_FILE"), "{}", pod.name);
+    }
+    let gateway = pods(&render(EVERYTHING_VALUES)).into_iter().find(|pod| pod.component == "push-gateway");
+    let environment = gateway.expect("there is a gateway").environment();
+    assert_eq!(environment["BYWASH_JWT_SECRET_FILE"], "/etc/bywash/jwt/key");
+    assert_eq!(environment["BYWASH_JWT_AUDIENCE"], "bywash");
+}
+
+#[test]
+fn polling_clients_stay_with_a_pod_where_that_is_asked_for() {
+    for (more, expected) in
+        [("ingress.cookieAffinity=true", json!("cookie")), ("ingress.enabled=true", Value::Null)]
+    {
+        let arguments = ["--values", K8S_VALUES, "--set", "ingress.enabled=true", "--set", more];
+        let objects = objects(&helm_template(&arguments).unwrap());
+        let ingresses = of_kind(&objects, "Ingress");
+        let annotations = &ingresses[0]["metadata"]["annotations"];
+        assert_eq!(annotations["nginx.ingress.kubernetes.io/affinity"], expected, "{more}");
+        assert_eq!(annotations["nginx.ingress.kubernetes.io/proxy-buffering"], "off", "{more}");
+    }
 }

@@ -12,6 +12,9 @@ pub const KINDS: [&str; 4] = ["StatefulSet", "Deployment", "DaemonSet", "Job"];
 /// The node that all pods of a test run on: with dots, as real ones have.
 const NODE: &str = "node-1.example.org";
 
+/// What entries of Secrets hold that become environment.
+pub const SECRET_TEXT: &str = "thirty-two-bytes-or-more-of-a-test";
+
 /// A pod as its workload describes it. Every pod of the chart has one container.
 #[derive(Debug, Clone)]
 pub struct Pod {
@@ -90,10 +93,18 @@ impl Pod {
     pub fn environment(&self) -> BTreeMap<String, String> {
         let mut environment: BTreeMap<String, String> = BTreeMap::new();
         for variable in items(&self.container()["env"]) {
-            let mut value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
-                Value::String(field) => self.field(field),
-                _ if !variable["valueFrom"].is_null() => panic!("this test cannot resolve {variable}"),
-                _ => variable["value"].as_str().expect("values of variables are text").to_owned(),
+            let from = &variable["valueFrom"];
+            let mut value = if let Some(field) = from["fieldRef"]["fieldPath"].as_str() {
+                self.field(field)
+            } else if let Some(resource) = from["resourceFieldRef"]["resource"].as_str() {
+                assert_eq!(resource, "limits.memory", "this test knows no other resource");
+                bytes(self.container()["resources"]["limits"]["memory"].as_str().unwrap_or_default())
+                    .to_string()
+            } else if from["secretKeyRef"]["key"].is_string() {
+                SECRET_TEXT.to_owned()
+            } else {
+                assert!(from.is_null(), "this test cannot resolve {variable}");
+                variable["value"].as_str().expect("values of variables are text").to_owned()
             };
             for (earlier, text) in &environment {
                 value = value.replace(&format!("$({earlier})"), text);
@@ -187,6 +198,17 @@ fn projected(source: &Value, entries: &BTreeMap<String, String>) -> Vec<(String,
             )
         })
         .collect()
+}
+
+/// `10Gi` and `9GiB` in bytes.
+pub fn bytes(quantity: &str) -> i64 {
+    let digits = quantity.find(|c: char| !c.is_ascii_digit()).unwrap_or(quantity.len());
+    let shift = match quantity[digits..].trim_end_matches('B') {
+        "Mi" => 20,
+        "Gi" => 30,
+        other => panic!("the unit {other} is new to this test"),
+    };
+    quantity[..digits].parse::<i64>().expect("a quantity begins with digits") << shift
 }
 
 fn name_of(named: &Value) -> String {

@@ -19,8 +19,8 @@ async fn the_socket_io_client_connects_by_either_transport_and_by_its_default_mo
     let platform = Platform::facts_to_clients().await;
     for (way, transport) in ways().into_iter().zip(["websocket", "polling", "polling"]) {
         let mut client = connected(&platform, &way).await;
+        assert_eq!(client.event("open").await["transport"], transport, "{way}");
         let connect = client.event("connect").await;
-        assert_eq!(connect["transport"], transport, "{way}");
         assert!(connect["id"].as_str().is_some_and(|id| !id.is_empty()), "{connect}");
         if way == json!({}) {
             assert_eq!(client.event("upgrade").await["transport"], "websocket");

@@ -345,7 +345,7 @@ impl Cursors {
     }
 
     /// Whether the event's own token, the pod's when the event came, says exactly what this session has seen: in each
-    /// stream, nothing after that place was sent, and nothing up to it is missing.
+    /// stream nothing that it follows lies between that place and its own.
     fn is_told_by(&self, event: &Event, hub: &Hub) -> bool {
         self.subscriptions.iter().all(|subscription| {
             let channel = hub.channel(subscription.channel);
@@ -354,17 +354,13 @@ impl Cursors {
                 return true;
             }
             let Some(place) = event.positions.get(stream) else { return false };
-            let Cursor { seq, sent, generation, gap, verify, wanted, .. } = subscription.cursor;
+            let Cursor { seq, generation, gap, verify, wanted, .. } = subscription.cursor;
             let is_settled =
                 gap.is_none() && !verify && wanted.is_none() && generation == channel.generation();
-            let has_all = || {
-                seq >= channel.evicted_seq()
-                    && channel.next_after(seq).is_none_or(|missing| missing.seq > place.seq)
-            };
-            is_settled
-                && place.epoch == hub.head(stream).epoch
-                && sent <= place.seq
-                && (seq >= place.seq || has_all())
+            let (low, high) = (seq.min(place.seq), seq.max(place.seq));
+            let has_nothing_between =
+                || low >= channel.evicted_seq() && channel.next_after(low).is_none_or(|next| next.seq > high);
+            is_settled && place.epoch == hub.head(stream).epoch && (low == high || has_nothing_between())
         })
     }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use chassis::{ApiError, CanRead, Endpoints};
+use chassis::{ApiError, CanRead, Endpoints, Role};
 use proto_schemas::TopicPattern;
 
 use crate::api::{Api, Upgrade, switched_off, upgrade_operation};
@@ -26,7 +26,9 @@ const FORM: Form = Form { name: "echo", carries_token: false, names_pattern: fal
 
 /// Where it is reached.
 pub fn routes() -> Endpoints<Api> {
-    let operation = upgrade_operation("Every message comes back, for conformance suites; off unless switched on");
+    let operation =
+        upgrade_operation("Every message comes back, for conformance suites; off unless switched on");
+    let operation = operation.needs(Role::Read);
     Endpoints::new().route(ENDPOINT, get(upgrade), [operation])
 }
 

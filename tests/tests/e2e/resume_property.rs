@@ -1,7 +1,8 @@
 //! Whatever happens to clients, pods, NATS and its streams, what a client received is exact and in order, or it was told
 //! what it lost. A seed decides the course; what came of it is judged by `bywash_tests::exact`.
 //!
-//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty; a few run without either.
+//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty (with `cargo test --test e2e
+//! resume_property`, which has no limit of time); a few run without either.
 
 use std::net::SocketAddr;
 

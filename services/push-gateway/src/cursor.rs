@@ -236,7 +236,7 @@ impl Cursors {
                     continue;
                 }
                 let Cursor { seq, sent, time, wanted, .. } = subscription.cursor;
-                if let Some(wanted) = wanted.filter(|_| !hub.is_known(stream)) {
+                if let Some(wanted) = wanted {
                     positions.set(stream, Some(wanted));
                     continue;
                 }
@@ -266,8 +266,13 @@ impl Cursors {
 
     /// Whether a subscription of the stream has yet to be told of what it lost.
     fn has_untold_gap(&self, stream: Stream, hub: &Hub) -> bool {
-        let of_stream = |one: &Subscription| hub.channel(one.channel).pattern().stream() == stream;
-        self.subscriptions.iter().any(|one| one.cursor.gap.is_some() && of_stream(one))
+        self.subscriptions.iter().any(|one| {
+            let Cursor { gap, generation, wanted, .. } = one.cursor;
+            let channel = hub.channel(one.channel);
+            // The stream started anew, and this subscription has not been looked at since.
+            let is_of_another = generation != channel.generation() && wanted.is_none();
+            (gap.is_some() || is_of_another) && channel.pattern().stream() == stream
+        })
     }
 
     /// The next frame, with the cursors moved past it.

@@ -172,8 +172,9 @@ fn follow_upstream(
     let mut connection = nats.watch();
     tokio::spawn(async move {
         while connection.changed().await.is_ok() {
-            let up = connection.borrow_and_update().up;
-            if sequencer.send(sequencer::Upstream::Connected(up)).await.is_err() {
+            let now = *connection.borrow_and_update();
+            let connected = sequencer::Upstream::Connected { up: now.up, generation: now.generation };
+            if sequencer.send(connected).await.is_err() {
                 return;
             }
         }
@@ -182,7 +183,7 @@ fn follow_upstream(
     let health = health.clone();
     let mut awaited = Stream::ALL.to_vec();
     let on_known = move |stream, known| {
-        if known == Known::Followed || stream != NEEDED_STREAM {
+        if known != Known::Missing || stream != NEEDED_STREAM {
             awaited.retain(|one| *one != stream);
             health.require("upstream", awaited.is_empty());
         }

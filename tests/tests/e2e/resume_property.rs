@@ -1,7 +1,8 @@
 //! Whatever happens to clients, pods, NATS and its streams, what a client received is exact and in order, or it was told
 //! what it lost. A seed decides the course; what came of it is judged by `bywash_tests::exact`.
 //!
-//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty; a few run without either.
+//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty (with `cargo test --test e2e
+//! resume_property`, which has no limit of time); a few run without either.
 
 use std::net::SocketAddr;
 
@@ -365,13 +366,16 @@ impl<'a> World<'a> {
             // Who is there already stays.
             self.clients[index].place.send_if_modified(|now| now.is_none() && now.replace(place).is_none());
         }
-        self.source.publish(&self.jetstream, &SUBJECTS).await;
-        self.note(format!("the last number is {}", self.source.numbers.newest()));
-        let mut wrong = Vec::new();
-        for placed in &self.clients {
-            placed.client.caught_up(|stream| self.source.truth(stream)).await;
-            wrong.extend(placed.client.judge(|stream| self.source.truth(stream)).err());
+        // Who is told of a gap after the first events has the rest still to come; the second ones end that as well.
+        for _ in 0..2 {
+            self.source.publish(&self.jetstream, &SUBJECTS).await;
+            self.note(format!("the last number is {}", self.source.numbers.newest()));
+            for placed in &self.clients {
+                placed.client.caught_up(|stream| self.source.truth(stream)).await;
+            }
         }
+        let judge = |placed: &Placed| placed.client.judge(|stream| self.source.truth(stream)).err();
+        let wrong: Vec<String> = self.clients.iter().filter_map(judge).collect();
         assert!(wrong.is_empty(), "{} clients were served wrong:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

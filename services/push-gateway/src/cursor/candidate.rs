@@ -74,6 +74,12 @@ impl Cursor {
         }
     }
 
+    /// Sees what comes after `head`, and nothing was sent before: a token may lie there, where the session is behind with
+    /// another topic of the stream.
+    fn now(head: Position) -> Self {
+        Self { sent: 0, ..Self::at(head) }
+    }
+
     fn with_gap(self, reason: GapReason) -> Self {
         Self { gap: Some(reason), ..self }
     }
@@ -81,8 +87,7 @@ impl Cursor {
 
 /// Where a new subscription starts.
 pub(super) fn start(stream: Stream, since: Option<&Result<Positions, BadToken>>, hub: &Hub) -> Cursor {
-    // Nothing was sent: a token may lie before it, where the session is behind with another topic of the stream.
-    let now = Cursor { sent: 0, ..Cursor::at(hub.head(stream)) };
+    let now = Cursor::now(hub.head(stream));
     match stream.spec().kind {
         TopicKind::State => return snapshot(hub),
         TopicKind::Tail => return now,
@@ -112,7 +117,7 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
         || wanted.seq > head.seq + LEAD_MAX
         || known.is_some_and(|known| known.contradicts(wanted.time));
     if is_foreign {
-        return Cursor::at(head).with_gap(GapReason::Reset);
+        return Cursor::now(head).with_gap(GapReason::Reset);
     }
     // A store is ahead of its stream until it has told it all; any other place was in the stream once.
     let is_beyond = wanted.seq > head.seq && stream.spec().owner != Owner::KnowledgeBase;
@@ -153,7 +158,7 @@ fn start_anew(cursor: &Cursor, channel: &Channel, hub: &Hub) -> Cursor {
     if stream.spec().kind == TopicKind::State {
         return snapshot(hub);
     }
-    let from_its_start = Cursor::at(Position { seq: channel.evicted_seq(), ..Position::default() });
+    let from_its_start = Cursor::now(Position { seq: channel.evicted_seq(), ..Position::default() });
     match cursor.wanted {
         _ if channel.is_another() => from_its_start.with_gap(GapReason::Reset),
         Some(wanted) => resume(stream, wanted, hub),
@@ -201,7 +206,7 @@ fn ordered_candidate<'a>(
             Verified::Unknown(key) => return Candidate::Wait(key),
             Verified::Another => {
                 let generation = cursor.generation;
-                *cursor = Cursor { generation, ..Cursor::at(head).with_gap(GapReason::Reset) };
+                *cursor = Cursor { generation, ..Cursor::now(head).with_gap(GapReason::Reset) };
                 return Candidate::Gap { from: None, to: None, reason: GapReason::Reset };
             }
         }

@@ -352,6 +352,22 @@ fn a_client_that_came_from_a_faster_pod_is_not_led_back_by_this_one() {
 }
 
 #[test]
+fn a_topic_that_begins_now_leaves_the_place_of_one_that_is_behind_in_the_token() {
+    let mut pod = Pod::new(2_000);
+    (0..50).for_each(|_| pod.publish("kb.facts"));
+    let mut positions = pod.hub.head_positions();
+    let place = Position { epoch: EPOCH, seq: 3, time: TimeBits::UNKNOWN };
+    positions.set(Stream::Kb, Some(place));
+    let mut cursors = Cursors::default();
+    cursors.subscribe(0, &["kb.documents".parse().unwrap()], None, &mut pod.hub);
+    let topics = ["kb.facts".parse().unwrap(), "app.a.1".parse().unwrap()];
+    cursors.subscribe(0, &topics, Some(&Ok(positions)), &mut pod.hub);
+    pod.publish("app.a.1");
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event(..)));
+    assert_eq!(cursors.token(&pod.hub).unwrap().get(Stream::Kb), Some(place));
+}
+
+#[test]
 fn a_position_beyond_the_end_of_a_stream_that_nobody_fills_up_is_lost() {
     let mut pod = Pod::new(100_000);
     (0..5).for_each(|_| pod.publish("app.a.1"));

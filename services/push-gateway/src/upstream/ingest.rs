@@ -40,7 +40,7 @@ pub async fn run(
         tokio::select! {
             () = shutdown.requested() => return,
             () = connection.lost(generation) => {}
-            result = follower.follow(&shutdown) => match result {
+            result = follower.follow(generation, &shutdown) => match result {
                 Ok(()) => return,
                 Err(error) => tracing::debug!(stream = stream.spec().name, %error, "consumer ended; starting anew"),
             }
@@ -63,8 +63,8 @@ struct StreamFollower {
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl StreamFollower {
-    /// Returns only with an error, or `Ok` when the process stops.
-    async fn follow(&mut self, shutdown: &Shutdown) -> Result<(), AnyError> {
+    /// Over the connection of this generation. Returns only with an error, or `Ok` when the process stops.
+    async fn follow(&mut self, generation: u64, shutdown: &Shutdown) -> Result<(), AnyError> {
         if self.place.is_none() && streams::info(&self.nats, self.stream).await?.is_none() {
             self.was_missing = true;
             // An error means that the process ends, which the wait below finds out.
@@ -94,7 +94,7 @@ impl StreamFollower {
         if now.created != info.created || streams::epoch_of(&now) != streams::epoch_of(&info) {
             return Err("the stream was made anew meanwhile".into());
         }
-        if self.sequencer.send(Upstream::Known(self.stream, Known::Followed)).await.is_err() {
+        if self.sequencer.send(Upstream::Known(self.stream, Known::Followed(generation))).await.is_err() {
             return Ok(());
         }
         let is_state = self.stream.spec().kind == TopicKind::State;

@@ -40,14 +40,19 @@ pub enum Upstream {
     /// The next event of its stream.
     Message(Message),
     /// NATS came or went.
-    Connected(bool),
+    Connected {
+        /// It is connected.
+        up: bool,
+        /// Which connection it is, or was.
+        generation: u64,
+    },
 }
 
 /// Why nothing of a stream passes the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// Its consumer runs.
-    Followed,
+    /// Its consumer runs, over the connection of this generation.
+    Followed(u64),
     /// It is not there yet: all of it will be news.
     Missing,
 }
@@ -190,7 +195,8 @@ pub async fn run(
                 }
                 Upstream::Known(stream, known) => {
                     on_known(stream, known);
-                    continue;
+                    let Known::Followed(generation) = known else { continue };
+                    Command::Followed(stream, generation)
                 }
                 Upstream::Start { stream, head, load_to } => {
                     sequencer.batches(std::mem::take(&mut messages)).await;
@@ -200,9 +206,9 @@ pub async fn run(
                     }
                     Command::Start { stream, head, load_to }
                 }
-                Upstream::Connected(connected) => {
+                Upstream::Connected { up, generation } => {
                     sequencer.batches(std::mem::take(&mut messages)).await;
-                    Command::Upstream(connected)
+                    Command::Upstream { up, generation }
                 }
             };
             sequencer.send(&command).await;

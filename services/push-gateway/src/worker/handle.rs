@@ -32,7 +32,14 @@ pub enum Command {
     /// A part of a stream that sessions wait for.
     Block(Arc<Block>),
     /// NATS came or went.
-    Upstream(bool),
+    Upstream {
+        /// It is connected.
+        up: bool,
+        /// Which connection it is, or was.
+        generation: u64,
+    },
+    /// Over this connection the stream was compared with what the pod knew, and is followed.
+    Followed(Stream, u64),
     /// A service answered a session's question.
     Answer {
         /// Index of the session.

@@ -114,7 +114,9 @@ pub fn spawn(
         questions,
         revocations,
         metrics,
-        upstream_connected: true,
+        upstream_up: true,
+        upstream_generation: 0,
+        followed: [0; Stream::ALL.len()],
         waves: None,
         tick: 0,
     };
@@ -164,7 +166,11 @@ struct Worker {
     questions: mpsc::Sender<Question>,
     revocations: Revocations,
     metrics: GatewayMetrics,
-    upstream_connected: bool,
+    upstream_up: bool,
+    /// Which connection to NATS it is, or was.
+    upstream_generation: u64,
+    /// By stream: the connection over which it was found to be the one that the pod knows.
+    followed: [u64; Stream::ALL.len()],
     /// The pod stops.
     waves: Option<Waves>,
     tick: u64,
@@ -229,7 +235,8 @@ impl Worker {
                 Ok(Command::Start { stream, head, load_to }) => self.start(stream, head, load_to),
                 Ok(Command::Batch(batch)) => self.take_batch(batch),
                 Ok(Command::Block(block)) => self.take_block(block),
-                Ok(Command::Upstream(connected)) => self.tell_upstream(connected),
+                Ok(Command::Upstream { up, generation }) => self.note_upstream(up, generation),
+                Ok(Command::Followed(stream, generation)) => self.followed[stream as usize] = generation,
                 Ok(Command::Answer { session, generation, tag, answer }) => {
                     if self.is_same(session, generation) {
                         self.take_answer(session, tag, answer);
@@ -283,8 +290,9 @@ impl Worker {
 
     fn take_block(&mut self, block: Arc<Block>) {
         let key = block.key();
-        if block.epoch() != self.hub.head(key.stream).epoch {
-            // Read from an incarnation that this pod does not follow (yet, or any more); the next tick asks again.
+        if block.epoch() != self.hub.head(key.stream).epoch || !self.is_followed(key.stream) {
+            // Read from an incarnation that this pod does not follow (yet, or any more), or from a stream that may have
+            // lost its end meanwhile; the next tick asks again.
             return;
         }
         self.blocks.insert(block);
@@ -302,12 +310,17 @@ impl Worker {
         self.sessions.get(index).is_some_and(|session| session.generation == generation)
     }
 
-    fn tell_upstream(&mut self, connected: bool) {
-        if self.upstream_connected == connected {
-            return;
+    fn note_upstream(&mut self, up: bool, generation: u64) {
+        self.upstream_generation = generation;
+        if self.upstream_up != up {
+            self.upstream_up = up;
+            self.tell_all(&Notice::Upstream { connected: up });
         }
-        self.upstream_connected = connected;
-        self.tell_all(&Notice::Upstream { connected });
+    }
+
+    /// Whether what is read back of the stream now belongs to what the pod has of it.
+    fn is_followed(&self, stream: Stream) -> bool {
+        self.upstream_up && self.followed[stream as usize] >= self.upstream_generation
     }
 
     fn tell_all(&mut self, notice: &Notice<'_>) {

@@ -362,10 +362,14 @@ impl Cursors {
             let Cursor { seq, generation, gap, verify, wanted, .. } = subscription.cursor;
             let is_settled =
                 gap.is_none() && !verify && wanted.is_none() && generation == channel.generation();
-            let (low, high) = (seq.min(place.seq), seq.max(place.seq));
-            let has_nothing_between =
-                || low >= channel.evicted_seq() && channel.next_after(low).is_none_or(|next| next.seq > high);
-            is_settled && place.epoch == hub.head(stream).epoch && (low == high || has_nothing_between())
+            let (low, high, head) = (seq.min(place.seq), seq.max(place.seq), hub.head(stream));
+            // Of what is no longer listed here, or not yet, nobody knows.
+            let has_nothing_between = || {
+                low >= channel.evicted_seq()
+                    && high <= head.seq
+                    && channel.next_after(low).is_none_or(|next| next.seq > high)
+            };
+            is_settled && place.epoch == head.epoch && (low == high || has_nothing_between())
         })
     }
 

@@ -363,7 +363,7 @@ fn a_topic_that_begins_now_leaves_the_place_of_one_that_is_behind_in_the_token()
     let topics = ["kb.facts".parse().unwrap(), "app.a.1".parse().unwrap()];
     cursors.subscribe(0, &topics, Some(&Ok(positions)), &mut pod.hub);
     pod.publish("app.a.1");
-    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event(..)));
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Event { .. }));
     assert_eq!(cursors.token(&pod.hub).unwrap().get(Stream::Kb), Some(place));
 }
 

@@ -90,20 +90,22 @@ struct Counted {
 pub struct Place {
     _all: OwnedSemaphorePermit,
     admission: Admission,
-    user: String,
+    /// Whose it is, once the client has proved it.
+    user: Option<String>,
     address: IpAddr,
 }
 
 impl Place {
     /// Counts the connection as one of `user`, who has proved it only now.
     pub fn rename(&mut self, user: &str) -> Result<(), Refusal> {
-        if self.user == user {
+        if self.user.as_deref() == Some(user) {
             return Ok(());
         }
         let mut counted = self.admission.counted();
         enter(&mut counted.by_user, user.to_owned(), self.admission.limits.per_user, Refusal::TooManyOfUser)?;
-        let before = std::mem::replace(&mut self.user, user.to_owned());
-        leave(&mut counted.by_user, &before);
+        if let Some(before) = self.user.replace(user.to_owned()) {
+            leave(&mut counted.by_user, &before);
+        }
         Ok(())
     }
 }
@@ -111,7 +113,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counted = self.admission.counted();
-        leave(&mut counted.by_user, &self.user);
+        if let Some(user) = &self.user {
+            leave(&mut counted.by_user, user);
+        }
         leave(&mut counted.by_address, &self.address);
     }
 }
@@ -129,8 +133,9 @@ impl Admission {
         Self { limits, budget, all, counted: Arc::new(Mutex::new(counted)) }
     }
 
-    /// Takes a place for a connection of `user` from `address`.
-    pub fn admit(&self, user: &str, address: IpAddr) -> Result<Place, Refusal> {
+    /// Takes a place for a connection of `user` from `address`; `None` for a client that has yet to prove who it is. Those
+    /// have no limit together, or strangers could keep everybody out: they are few, for they have seconds to prove it.
+    pub fn admit(&self, user: Option<&str>, address: IpAddr) -> Result<Place, Refusal> {
         if self.budget.level() >= Level::Refuse {
             return Err(Refusal::ShortOfMemory);
         }
@@ -142,14 +147,18 @@ impl Admission {
                 return Err(Refusal::TooFast);
             }
         }
-        enter(&mut counted.by_user, user.to_owned(), self.limits.per_user, Refusal::TooManyOfUser)?;
+        if let Some(user) = user {
+            enter(&mut counted.by_user, user.to_owned(), self.limits.per_user, Refusal::TooManyOfUser)?;
+        }
         let limit = self.limits.per_address;
         if let Err(refusal) = enter(&mut counted.by_address, address, limit, Refusal::TooManyOfAddress) {
-            leave(&mut counted.by_user, user);
+            if let Some(user) = user {
+                leave(&mut counted.by_user, user);
+            }
             return Err(refusal);
         }
         counted.tokens -= 1.0;
-        Ok(Place { _all: all, admission: self.clone(), user: user.to_owned(), address })
+        Ok(Place { _all: all, admission: self.clone(), user: user.map(str::to_owned), address })
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {
@@ -172,11 +181,12 @@ fn enter<K: Hash + Eq>(
     max: Option<usize>,
     refusal: Refusal,
 ) -> Result<(), Refusal> {
-    let count = counts.entry(key).or_default();
-    if max.is_some_and(|max| *count >= max) {
+    // A name that is refused leaves no entry.
+    let count = counts.get(&key).copied().unwrap_or(0);
+    if max.is_some_and(|max| count >= max) {
         return Err(refusal);
     }
-    *count += 1;
+    counts.insert(key, count + 1);
     Ok(())
 }
 
@@ -236,7 +246,7 @@ mod tests {
         AdmissionLimits { connections: 100, per_user: None, per_address: None, per_second: None };
 
     fn refused(admission: &Admission, user: &str) -> Refusal {
-        admission.admit(user, HERE).unwrap_err()
+        admission.admit(Some(user), HERE).unwrap_err()
     }
 
     #[test]
@@ -250,15 +260,15 @@ mod tests {
     fn places_are_free_again_when_their_connections_end() {
         let limits = AdmissionLimits { connections: 3, per_user: Some(2), ..NONE };
         let admission = Admission::new(limits, Budget::default());
-        let places: Vec<_> = (0..2).map(|_| admission.admit("ada", HERE).unwrap()).collect();
+        let places: Vec<_> = (0..2).map(|_| admission.admit(Some("ada"), HERE).unwrap()).collect();
         assert_eq!(refused(&admission, "ada"), Refusal::TooManyOfUser);
-        let bob = admission.admit("bob", HERE).unwrap();
+        let bob = admission.admit(Some("bob"), HERE).unwrap();
         assert_eq!(refused(&admission, "cleo"), Refusal::Full);
         drop((places, bob));
         assert!(admission.counted().by_user.is_empty() && admission.counted().by_address.is_empty());
-        let mut place = admission.admit("unauthenticated", HERE).unwrap();
+        let mut place = admission.admit(None, HERE).unwrap();
         place.rename("bob").unwrap();
-        let _second = admission.admit("bob", HERE).unwrap();
+        let _second = admission.admit(Some("bob"), HERE).unwrap();
         assert_eq!(refused(&admission, "bob"), Refusal::TooManyOfUser);
     }
 
@@ -266,17 +276,18 @@ mod tests {
     fn an_address_has_a_limit_of_its_own_and_a_refusal_leaves_no_trace() {
         let limits = AdmissionLimits { per_address: Some(1), ..NONE };
         let admission = Admission::new(limits, Budget::default());
-        let _place = admission.admit("ada", HERE).unwrap();
+        let _place = admission.admit(Some("ada"), HERE).unwrap();
         assert_eq!(refused(&admission, "bob"), Refusal::TooManyOfAddress);
         assert!(!admission.counted().by_user.contains_key("bob"));
-        admission.admit("bob", IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))).unwrap();
+        admission.admit(Some("bob"), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))).unwrap();
     }
 
     #[test]
     fn more_than_a_second_s_worth_at_once_is_refused_until_time_has_passed() {
         let limits = AdmissionLimits { per_second: Some(2), ..NONE };
         let admission = Admission::new(limits, Budget::default());
-        let _places = [admission.admit("ada", HERE).unwrap(), admission.admit("ada", HERE).unwrap()];
+        let _places =
+            [admission.admit(Some("ada"), HERE).unwrap(), admission.admit(Some("ada"), HERE).unwrap()];
         // However slow this test is, the third is a matter of whole tokens.
         admission.counted().tokens = 0.0;
         admission.counted().filled_at = Instant::now() + Duration::from_secs(60);

@@ -56,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "BYWASH_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 100_000)]
     pub max_connections: usize,
 
-    /// Connections of one user; where no keys are asked for everybody is one user, and this does not apply
+    /// Connections of one user (0: any); where no keys are asked for everybody is one user, and this does not apply
     #[arg(long, env = "BYWASH_MAX_CONNECTIONS_PER_USER", value_name = "COUNT", default_value_t = 1_000)]
     pub max_connections_per_user: usize,
 

@@ -17,7 +17,7 @@ use crate::worker::{Query, WorkerHandle};
 const SUBJECT: &str = "cmd.gateway.all";
 /// How long the pods have to answer; who has not by then is not counted.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// How long to wait for another answer once the own pod's is there.
+/// How long to wait for another answer once there is one: pods that are well answer within milliseconds.
 const QUIET: Duration = Duration::from_millis(150);
 /// Clients that a pod lists at most; the totals count all.
 pub const CLIENTS_LISTED_MAX: usize = 1_000;
@@ -98,8 +98,9 @@ impl Fleet {
                     // Of a newer pod; it hears from those who understand it.
                     Err(_) => continue,
                 };
-                // Fails only when the client has ended.
-                let _ = self.nats.client().publish(reply, answer).await;
+                if let Err(error) = self.nats.client().publish(reply, answer).await {
+                    tracing::warn!(%error, "a question of another pod could not be answered");
+                }
             }
         }
     }

@@ -104,7 +104,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         control_http = profile.control_http, workers = count, connections_max, "switches");
     let admission_limits = AdmissionLimits {
         connections: connections_max,
-        per_user: (!chassis.auth.is_open()).then_some(config.max_connections_per_user),
+        per_user: (!chassis.auth.is_open() && config.max_connections_per_user > 0)
+            .then_some(config.max_connections_per_user),
         per_address: Some(config.max_connections_per_address).filter(|max| *max > 0),
         per_second: Some(config.max_connects_per_second).filter(|max| *max > 0),
     };

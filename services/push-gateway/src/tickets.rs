@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const KEY_SIZE_MIN: usize = 32;
 const ROLES: [Role; 3] = [Role::Read, Role::Write, Role::Control];
 /// Longest ticket, bytes: it is sent in a URL.
-const TICKET_SIZE_MAX: usize = 4 * 1024;
+const TICKET_SIZE_MAX: usize = 4_000;
 
 /// Makes and checks tickets.
 pub struct Tickets {
@@ -41,6 +41,16 @@ impl TicketError {
             Self::Expired => "ticket_expired",
         }
     }
+}
+
+/// No ticket can be made: browsers keep cookies of 4,096 bytes, name included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token has more topics than a ticket of {TICKET_SIZE_MAX} bytes holds; use fewer, or wildcards")]
+pub struct TicketTooLarge;
+
+impl TicketTooLarge {
+    /// Stable code.
+    pub const CODE: &str = "ticket_too_large";
 }
 
 /// A key that could be guessed.
@@ -86,7 +96,10 @@ impl Tickets {
     }
 
     /// A ticket for `identity`, which ends no later than its token.
-    pub fn issue(&self, identity: &Identity, now: SystemTime) -> Ticket {
+    ///
+    /// # Errors
+    /// When it has more topics than a cookie holds.
+    pub fn issue(&self, identity: &Identity, now: SystemTime) -> Result<Ticket, TicketTooLarge> {
         let expires_at = identity.expires_at.map_or(now + self.lifetime, |end| end.min(now + self.lifetime));
         let roles = ROLES.into_iter().filter(|role| identity.may(*role)).map(|role| role.name().to_owned());
         let claims = Claims {
@@ -102,7 +115,10 @@ impl Tickets {
         let body = serde_json::to_vec(&claims).expect("claims are plain data");
         let tag = hmac::sign(&self.key, &body);
         let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(&body), URL_SAFE_NO_PAD.encode(tag.as_ref()));
-        Ticket { text, expires_at }
+        if text.len() > TICKET_SIZE_MAX {
+            return Err(TicketTooLarge);
+        }
+        Ok(Ticket { text, expires_at })
     }
 
     /// Who holds the ticket. Whether its token was revoked since is for the caller to ask.
@@ -154,7 +170,7 @@ mod tests {
         ada.topics = Some(vec!["app.a.>".parse().unwrap()].into());
         ada.revocation_id = Some("j1".into());
         ada.expires_at = Some(now + Duration::from_secs(60));
-        let ticket = tickets(SECRET).issue(&ada, now);
+        let ticket = tickets(SECRET).issue(&ada, now).unwrap();
         assert_eq!(ticket.expires_at, now + Duration::from_secs(60), "no longer than the token");
         assert_eq!(tickets(SECRET).check(&ticket.text, now), Ok(ada));
         let end = now + Duration::from_secs(60);
@@ -164,7 +180,7 @@ mod tests {
     #[test]
     fn a_changed_or_foreign_ticket_is_refused() {
         let now = SystemTime::now();
-        let ticket = tickets(SECRET).issue(&Identity::local(), now).text;
+        let ticket = tickets(SECRET).issue(&Identity::local(), now).unwrap().text;
         let other = "another key of thirty-two bytes!!";
         assert_eq!(tickets(other).check(&ticket, now), Err(TicketError::Invalid));
         let (body, tag) = ticket.split_once('.').unwrap();
@@ -179,5 +195,14 @@ mod tests {
     #[test]
     fn a_short_key_is_refused() {
         assert!(Tickets::new(Some("short"), Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn a_ticket_that_no_browser_would_keep_is_not_made() {
+        let topics: Vec<TopicPattern> =
+            (0..300).map(|number| format!("app.tenant.{number}").parse().unwrap()).collect();
+        let mut ada = Identity::new("ada".to_owned(), [Role::Read]);
+        ada.topics = Some(topics.into());
+        assert_eq!(tickets(SECRET).issue(&ada, SystemTime::now()).unwrap_err(), TicketTooLarge);
     }
 }

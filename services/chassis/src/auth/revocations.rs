@@ -153,7 +153,9 @@ impl Revocations {
             return self.forget(id);
         }
         let id: Arc<str> = Arc::from(id);
-        let is_new = self.write().insert(Arc::clone(&id), until).is_none();
+        // One that has ended and is not swept yet says nothing of the connections that came since.
+        let before = self.write().insert(Arc::clone(&id), until);
+        let is_new = before.is_none_or(|until| until.is_some_and(|until| until <= SystemTime::now()));
         if is_new {
             // An error means that nobody follows.
             let _ = self.0.changes.send(id);

@@ -6,8 +6,8 @@
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -50,20 +50,19 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client without a stream may take to follow a GOAWAY.
 const GOAWAY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Serves requests until the connection ends; when `closing` resolves, those under way are the last. The connection's
-/// `slot` is free again from the first stream that is taken over: from there on its receiver counts.
+/// Serves requests until the connection ends; when `closing` resolves, those under way are the last. It keeps its `slot`
+/// to the end, also where all its streams are taken over: they come and go, and it may ask for anything between.
 pub(super) async fn serve<S>(
     io: S,
     peer: Peer,
     router: Router,
-    slot: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
     closing: impl Future<Output = ()>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::default());
-    let requests =
-        Requests { peer, router, activity: Arc::clone(&activity), slot: Arc::new(Mutex::new(Some(slot))) };
+    let requests = Requests { peer, router, activity: Arc::clone(&activity) };
     let service = service_fn(move |request| {
         let (requests, open) = (requests.clone(), Open::new(&requests.activity));
         async move {
@@ -127,8 +126,6 @@ struct Requests {
     peer: Peer,
     router: Router,
     activity: Arc<Activity>,
-    // Protects what is given back once; held for a move.
-    slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 impl Requests {
@@ -140,11 +137,7 @@ impl Requests {
         let answering = self.router.oneshot(request);
         tokio::select! {
             answer = answering => answer.unwrap_or_else(|never| match never {}),
-            Ok(receiver) = handover => {
-                let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-                drop(slot);
-                pair::answer(receiver).await.unwrap_or_else(IntoResponse::into_response)
-            }
+            Ok(receiver) = handover => pair::answer(receiver).await.unwrap_or_else(IntoResponse::into_response),
         }
     }
 }

@@ -47,6 +47,10 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// The kernel asks for more only when less than this is unsent, so that what is sent is recent.
 const UNSENT_LOW_BYTES: u32 = 16 * 1024;
 
+/// A client of TLS that takes nothing for this long is cut off by the kernel: its receiver is long gone then, and the task
+/// between them waits for a socket that never takes more.
+const STALL_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// A bound listener with everything that each request passes through.
 pub struct Server {
     listener: TcpListener,
@@ -191,6 +195,7 @@ fn bound(socket: &TcpStream) -> std::io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES)?;
+    socket.set_tcp_user_timeout(Some(STALL_TIMEOUT))?;
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
     socket.set_tcp_keepalive(&keepalive.with_retries(3))

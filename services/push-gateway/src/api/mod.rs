@@ -123,9 +123,6 @@ pub fn router(api: Api) -> Endpoints {
         .with_state(api)
 }
 
-/// Who a client is before it has said so.
-pub const UNAUTHENTICATED: &str = "unauthenticated";
-
 /// A connection on its way from HTTP to a worker.
 pub struct Handover {
     /// The other end.
@@ -141,11 +138,11 @@ pub struct Handover {
 }
 
 impl Gateway {
-    /// Takes a place for a connection of `user`.
+    /// Takes a place for a connection of `user`; `None` where it has yet to say who it is.
     ///
     /// # Errors
     /// 503 with a jittered `Retry-After` when there is none.
-    pub fn admit(&self, user: &str, peer: SocketAddr) -> Result<Place, ApiError> {
+    pub fn admit(&self, user: Option<&str>, peer: SocketAddr) -> Result<Place, ApiError> {
         self.admission.admit(user, peer.ip()).map_err(|refusal| {
             self.metrics.refused.with_label_values(&[refusal.code()]).inc();
             ApiError::unavailable(refusal.code(), "no place for another connection", fastrand::u32(2..10))

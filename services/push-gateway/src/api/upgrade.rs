@@ -84,7 +84,7 @@ impl Upgrade {
         codec: Box<dyn Codec>,
         actions: Vec<Action>,
     ) -> Result<Response, ApiError> {
-        let user = identity.map_or(super::UNAUTHENTICATED, |identity| &identity.id);
+        let user = identity.map(|identity| identity.id.as_ref());
         let place = api.admit(user, self.peer)?;
         let head = handshake_head(&self.key, subprotocol, self.started.elapsed());
         Ok(api.hand_over(self.takeover, Handover { peer: self.peer, codec, head, actions, place }).await)

@@ -222,9 +222,10 @@ fn ordered_candidate<'a>(
             return Candidate::Gap { from: Some(needed), to: Some(lost_to), reason: GapReason::Trimmed };
         }
         match next_in(block, cursor.seq, channel.pattern()) {
-            Some(event) => return Candidate::History(event),
-            None => {
-                cursor.seq = block.covers_to();
+            // The stream may have got further than the pod; what is beyond the head comes by the ring, in its order.
+            Some(event) if event.seq <= head.seq => return Candidate::History(event),
+            _ => {
+                cursor.seq = block.covers_to().min(head.seq);
                 cursor.time = TimeBits::UNKNOWN;
             }
         }

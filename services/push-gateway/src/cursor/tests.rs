@@ -489,3 +489,24 @@ fn a_slow_follower_of_state_gets_the_newest_value_of_each_key() {
     let end = format!("end state.> state.gpu.n1,state.kb {token}");
     assert_eq!(seen, [end.as_str(), "state.kb 200", "state.gpu.n1 201"]);
 }
+
+#[test]
+fn what_the_stream_has_and_the_pod_has_not_comes_in_the_pods_order() {
+    let (mut pod, mut faster) = (Pod::new(2_000), Pod::new(2_000));
+    for pod in [&mut pod, &mut faster] {
+        (0..50).for_each(|_| pod.publish("kb.facts"));
+    }
+    faster.publish("kb.documents");
+    faster.read_back(BlockKey::of(Stream::Kb, 1));
+    pod.blocks = faster.blocks;
+    let since = Positions::of(Stream::Kb, Position { epoch: EPOCH, seq: 3, time: TimeBits::UNKNOWN });
+    let mut cursors = Cursors::default();
+    cursors.subscribe(0, &["kb.documents".parse().unwrap()], Some(&Ok(since)), &mut pod.hub);
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
+    pod.publish("kb.documents");
+    let Next::Event { event, .. } = cursors.next(&pod.hub, &pod.blocks, &mut PlainText) else {
+        panic!("the document")
+    };
+    assert_eq!((event.seq, event.order), (51, 51));
+    assert!(matches!(cursors.next(&pod.hub, &pod.blocks, &mut PlainText), Next::Nothing));
+}

@@ -1,5 +1,5 @@
 //! The hub of one worker: a byte-bounded ring per stream, and channels that index it. Pure: no sockets, no encoding,
-//! no clock; see `session.rs` and `worker.rs`.
+//! no clock; see `session.rs` and `worker/`.
 //!
 //! A *channel* is a pattern that at least one session of this worker follows. It lists the ring's events that match,
 //! in order, and its followers. A follower is served from its own cursor, so a slow one costs a cursor and nothing

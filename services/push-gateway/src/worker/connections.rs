@@ -111,6 +111,11 @@ impl Worker {
                 Action::AskWhenDrained(tag, command) => session.when_drained.push_back((tag, command)),
                 Action::WakeAfter(delay) => self.wake_after(index, delay),
                 Action::Authenticated(identity) => {
+                    let id = identity.revocation_id.as_deref();
+                    if id.is_some_and(|id| self.revocations.is_revoked(id)) {
+                        // Between its check and now: the word of it went to the sessions that had an identity.
+                        return self.close_politely(index, CloseReason::Revoked);
+                    }
                     if let Err(refusal) = session.set_identity(identity) {
                         self.metrics.refused.with_label_values(&[refusal.code()]).inc();
                         return self.close_politely(index, CloseReason::TooManyOfUser);

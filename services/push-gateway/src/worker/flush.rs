@@ -170,6 +170,9 @@ impl Worker {
             let (bytes, kind) = match session.cursors.next(&self.hub, &self.blocks, session.codec.as_mut()) {
                 Next::Event { event, bytes, is_live, is_last } => {
                     scratch.is_exhausted = is_last;
+                    if is_last {
+                        session.waiting = None;
+                    }
                     let order = if is_live { event.order } else { 0 };
                     (bytes, Kind::Gathered { event: Some((order, event.received_at)), gap: None })
                 }

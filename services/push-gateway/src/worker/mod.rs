@@ -146,11 +146,11 @@ struct Worker {
     next_generation: u64,
     hub: Hub,
     blocks: BlockCache,
-    /// Sessions with something to send, each at most once here or in `catching_up`.
-    ready: VecDeque<usize>,
+    /// Sessions (with their generation) with something to send, each at most once here or in `catching_up`.
+    ready: VecDeque<(usize, u64)>,
     /// Those that have more to send than one turn allows, or come back from a full socket or a part that was read back.
     /// They have a slice of their own, so that somebody's 500 missed events delay nobody's newest.
-    catching_up: VecDeque<usize>,
+    catching_up: VecDeque<(usize, u64)>,
     /// Sessions (with their generation) that wait for a block; the block is asked for once.
     waiting: HashMap<BlockKey, Vec<(usize, u64)>>,
     /// Sessions that have yet to prove who they are, oldest first.
@@ -280,7 +280,7 @@ impl Worker {
                     } else if !session.is_queued {
                         session.is_queued = true;
                         session.queued_at = now;
-                        self.ready.push_back(follower.session);
+                        self.ready.push_back((follower.session, session.generation));
                     }
                 }
             }
@@ -340,14 +340,14 @@ impl Worker {
     /// Puts a session on the ready list unless it is on a list or cannot go on.
     fn enqueue(&mut self, index: usize) {
         if self.sessions[index].begin_waiting() {
-            self.ready.push_back(index);
+            self.ready.push_back((index, self.sessions[index].generation));
         }
     }
 
     /// As [`Self::enqueue`], for a session that may have much to send.
     fn enqueue_to_catch_up(&mut self, index: usize) {
         if self.sessions[index].begin_waiting() {
-            self.catching_up.push_back(index);
+            self.catching_up.push_back((index, self.sessions[index].generation));
         }
     }
 
@@ -361,9 +361,9 @@ impl Worker {
         let mut now = Instant::now();
         let end = now + FLUSH_SLICE;
         while now < end
-            && let Some(index) = self.ready.pop_front()
+            && let Some(queued) = self.ready.pop_front()
         {
-            now = self.flush_queued(index, now);
+            now = self.flush_queued(queued, now);
             self.open_batches.one_flushed();
         }
     }
@@ -372,14 +372,15 @@ impl Worker {
         let mut now = Instant::now();
         let end = now + CATCH_UP_SLICE;
         while now < end
-            && let Some(index) = self.catching_up.pop_front()
+            && let Some(queued) = self.catching_up.pop_front()
         {
-            now = self.flush_queued(index, now);
+            now = self.flush_queued(queued, now);
         }
     }
 
-    fn flush_queued(&mut self, index: usize, mut now: Instant) -> Instant {
-        if let Some(session) = self.sessions.get_mut(index) {
+    fn flush_queued(&mut self, (index, generation): (usize, u64), mut now: Instant) -> Instant {
+        if self.is_same(index, generation) {
+            let session = &mut self.sessions[index];
             session.is_queued = false;
             let waited = now.saturating_duration_since(session.queued_at);
             self.tallies.ready_wait.observe(waited.as_secs_f64());
@@ -426,6 +427,14 @@ impl Worker {
                 self.checkpoint(index);
             }
         }
+        self.waiting.retain(|key, waiters| {
+            let still_waits = |&(index, generation): &(usize, u64)| {
+                let session: Option<&Session> = self.sessions.get(index);
+                session.is_some_and(|one| one.generation == generation && one.waiting == Some(*key))
+            };
+            waiters.retain(still_waits);
+            !waiters.is_empty()
+        });
         for key in self.waiting.keys().copied().collect::<Vec<_>>() {
             self.ask(key);
         }
@@ -462,7 +471,11 @@ impl Worker {
         let session = &mut self.sessions[index];
         session.waiting = Some(key);
         let waiters = self.waiting.entry(key).or_default();
-        waiters.push((index, session.generation));
+        let waiter = (index, session.generation);
+        if waiters.contains(&waiter) {
+            return;
+        }
+        waiters.push(waiter);
         // A part that was read just now and did not go far enough is read again at the next tick.
         if waiters.len() == 1 && !self.blocks.is_recent(key) {
             self.ask(key);

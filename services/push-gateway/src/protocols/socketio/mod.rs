@@ -43,9 +43,7 @@ use connection::{Gateway, SocketIo};
 use packet::Transport;
 use polling::{Polled, Refused, Sessions};
 
-use crate::api::{
-    Api, Handover, UNAUTHENTICATED, Upgrade, header as text_of, switched_off, upgrade_operation,
-};
+use crate::api::{Api, Handover, Upgrade, header as text_of, switched_off, upgrade_operation};
 use crate::codec::Action;
 use crate::metrics::BadInput;
 
@@ -254,7 +252,7 @@ async fn receive(
         }
         (Transport::Polling, None) => {
             shared.sessions.has_room()?;
-            let place = api.admit(UNAUTHENTICATED, peer).map_err(IntoResponse::into_response)?;
+            let place = api.admit(None, peer).map_err(IntoResponse::into_response)?;
             let (near, far) = polling::pair().map_err(|error| {
                 tracing::warn!(%error, "a polling session cannot be opened");
                 Response::from(Refused::TooMany)

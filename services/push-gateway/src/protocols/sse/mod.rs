@@ -26,6 +26,7 @@ use crate::codec::{Action, CloseReason, Codec, Form, Notice, Tell, put_json_stri
 use crate::event::Event;
 use crate::metrics::BadInput;
 use crate::position::{Positions, parse_since};
+use crate::tickets::TicketTooLarge;
 
 /// What a browser waits before it reconnects, milliseconds.
 const RETRY_MS: u32 = 1_000;
@@ -58,7 +59,8 @@ pub fn routes() -> Endpoints<Api> {
     };
     let ticket = Operation::post("A ticket for event streams, for clients that cannot send headers")
         .needs(Role::Read)
-        .gives::<ticket::TicketAnswer>(201, "The ticket, also as an HttpOnly cookie; the same call renews");
+        .gives::<ticket::TicketAnswer>(201, "The ticket, also as an HttpOnly cookie; the same call renews")
+        .refuses(422, &[TicketTooLarge::CODE]);
     let forget =
         Operation::delete("Has the browser forget the ticket's cookie").gives_nothing(204, "It is forgotten");
     Endpoints::new()
@@ -111,7 +113,7 @@ async fn stream(
         .filter(|text| !text.is_empty())
         .map(parse_since);
 
-    let Ok(place) = api.admit(&identity.id, peer) else { return Ok(come_back_later()) };
+    let Ok(place) = api.admit(Some(&identity.id), peer) else { return Ok(come_back_later()) };
     let origin = text_of(&headers, "origin").map(str::to_owned);
     let subscribe = Action::Subscribe { topics, since, tell: Tell::Ready(None) };
     let handover = Handover {

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::{Api, header as text_of};
 use crate::metrics::BadInput;
-use crate::tickets::TicketError;
+use crate::tickets::{TicketError, TicketTooLarge};
 
 /// Name of the cookie.
 const COOKIE: &str = "bywash_ticket";
@@ -40,9 +40,11 @@ pub async fn issue(
     State(api): State<Api>,
     CanRead(identity): CanRead,
     headers: HeaderMap,
-) -> impl IntoResponse {
+) -> Result<impl IntoResponse, ApiError> {
     let now = SystemTime::now();
-    let ticket = api.tickets.issue(&identity, now);
+    let ticket = api.tickets.issue(&identity, now).map_err(|error| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, TicketTooLarge::CODE, error.to_string())
+    })?;
     let left_s = ticket.expires_at.duration_since(now).unwrap_or_default().as_secs();
     let cookies = AppendHeaders(cookies(&ticket.text, left_s, &headers));
     let body = TicketAnswer {
@@ -51,7 +53,7 @@ pub async fn issue(
         expires_in_s: left_s,
     };
     let no_store: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (StatusCode::CREATED, cookies, AppendHeaders([no_store]), Json(body))
+    Ok((StatusCode::CREATED, cookies, AppendHeaders([no_store]), Json(body)))
 }
 
 /// `DELETE /api/events/ticket` -> 204: the browser forgets the cookie, which no script can do. The ticket itself is good

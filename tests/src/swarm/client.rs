@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem;
@@ -87,6 +88,9 @@ impl Client {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None).context("no socket")?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        // Closed by a reset. An orderly close leaves the port pair in use for a minute on one side or the other, and the
+        // next crowd of thousands would meet the pairs of the one before.
+        socket.set_linger(Some(Duration::ZERO))?;
         if !reads {
             socket.set_recv_buffer_size(STALLED_RECEIVE_BUFFER_BYTES)?;
             socket.set_tcp_mss(STALLED_SEGMENT_BYTES)?;

@@ -35,8 +35,8 @@ const CONTROL: Token = Token(usize::MAX - 1);
 struct Raw {
     poll: Poll,
     listener: mio::net::TcpListener,
-    /// In the order of their connecting.
-    clients: Vec<TcpStream>,
+    /// In the order of their connecting; those that went away keep their place.
+    clients: Vec<Option<TcpStream>>,
     /// A write costs so many times what it costs: more than 1 only to see that a verdict notices.
     cost: f64,
 }
@@ -104,20 +104,24 @@ impl Raw {
             SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut socket, Token(self.clients.len()), interest)?;
-            self.clients.push(socket);
+            self.clients.push(Some(socket));
         }
     }
 
     /// Answers a request as a WebSocket server or as one of event streams would. Requests come in one piece on loopback;
     /// whatever a client sends later is thrown away.
     fn answer(&mut self, index: usize) -> Result<()> {
-        let Some(socket) = self.clients.get_mut(index) else { return Ok(()) };
+        let Some(slot) = self.clients.get_mut(index) else { return Ok(()) };
+        let Some(socket) = slot else { return Ok(()) };
         let mut request = [0; REQUEST_SIZE_MAX];
         let count = match socket.read(&mut request) {
-            Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            // It went away; its place stays, and writing to it does nothing.
-            Err(_) => 0,
+            // It went away.
+            Ok(0) | Err(_) => {
+                *slot = None;
+                return Ok(());
+            }
+            Ok(count) => count,
         };
         let request = &request[..count];
         if !request.starts_with(b"GET ") {
@@ -177,11 +181,13 @@ impl Raw {
 
 /// Writes frames from `(frame, byte)` on until the socket takes no more; returns where it stopped.
 fn write_from(
-    socket: &mut TcpStream,
+    client: &mut Option<TcpStream>,
     batch: &[u8],
     frames: &[Range<usize>],
     mut from: (usize, usize),
 ) -> Result<(usize, usize)> {
+    // Who went away takes everything.
+    let Some(socket) = client else { return Ok((frames.len(), 0)) };
     while from.0 < frames.len() {
         let written = if let [frame] = frames {
             socket.write(&batch[frame.start + from.1..frame.end])

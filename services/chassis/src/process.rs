@@ -127,7 +127,7 @@ impl Chassis {
         let is_tls = tls.is_some();
         let server =
             Server::bind(config.http_addr_or(default_port), &auth, config.insecure_open, &metrics).await?;
-        let server = server.with_tls(tls);
+        let server = server.with_tls(tls)?;
         let health = Health::new(service);
         let nats = Nats::connect(service, config, &metrics, &shutdown).await?;
         log_records::publish(service, config.instance(), &nats, &metrics, &shutdown);

@@ -1,24 +1,17 @@
-//! How many connections this process takes: in all, of one user, from one address, in a second; and the options of the
-//! sockets it takes.
+//! How many connections this process takes: in all, of one user, from one address, in a second.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, SockRef, TcpKeepalive};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::budget::{Budget, Level};
 
-/// Kernel buffer for what is on its way to a client; without a bound a stalled socket hides megabytes.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// The kernel asks for more only when less than this is unsent, so that what is sent is recent.
-const UNSENT_LOW_BYTES: u32 = 16 * 1024;
 /// Files of a connection: its socket, and with TLS the pair that leads to its worker (decision 008).
 const FILES_PER_CONNECTION: u64 = 1;
 const FILES_PER_CONNECTION_TLS: u64 = 3;
@@ -219,25 +212,10 @@ fn connections_of(files: u64, is_tls: bool) -> usize {
     usize::try_from(files.saturating_sub(FILES_RESERVED) / each).unwrap_or(usize::MAX)
 }
 
-/// Bounds what the kernel holds for a client, and finds out about clients that are gone without a word.
-///
-/// An end of a pair (TLS, HTTP/2) is left alone: the chassis has bounded it, and the client's own socket behind it.
-pub fn configure(socket: &TcpStream) -> io::Result<()> {
-    if SockRef::from(socket).domain()? == Domain::UNIX {
-        return Ok(());
-    }
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
-    socket.set_tcp_keepalive(&keepalive.with_retries(3))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     use super::*;
 

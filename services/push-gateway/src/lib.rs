@@ -60,6 +60,7 @@ const DRAIN_WAVES_SHARE: f64 = 0.6;
 /// Runs the gateway until the stop.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let chassis = Chassis::start("push-gateway", &config.common, DEFAULT_PORT, shutdown.clone()).await?;
+    chassis.server.bound_sockets()?;
     let metrics = GatewayMetrics::new(&chassis.metrics);
     let lifetime = Duration::from_secs(config.ticket_lifetime_s);
     let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;

@@ -1,6 +1,7 @@
 //! One client connection: its socket, its codec, its cursors and the little that is on its way out.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -150,6 +151,26 @@ impl Session {
             place,
         };
         (session, actions, leftover)
+    }
+
+    /// Reads what a flush needs, and nothing else.
+    pub fn touch(&self) {
+        black_box((
+            self.generation,
+            self.control_bytes,
+            self.control.len(),
+            self.partial.is_some(),
+            self.waiting.is_some(),
+            self.blocked_since,
+            self.closing.is_some(),
+            self.is_admitted,
+            self.delivered,
+            self.written_at,
+            self.tally,
+            self.queued_at,
+            self.when_drained.len(),
+        ));
+        self.cursors.touch();
     }
 
     /// Notes that it is put on a list of its worker; false where it is on one already, or cannot go on.

@@ -1,21 +1,28 @@
 //! One connection of HTTP/1.1, over TCP or TLS.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::{poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, Request, header};
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, header};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, poll};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::IntCounterVec;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 
+use super::early::{self, Reread};
 use super::takeover::{Handover, Peer, Takeover};
 use crate::linger::{self, Unread};
 use crate::metrics::{METRIC_HTTP_BAD_HEADS, Metrics};
@@ -61,7 +68,7 @@ pub(super) struct TakenOver<S> {
 /// Serves requests until the connection ends (`None`) or is taken over; when `closing` resolves, the one under way is
 /// the last.
 pub(super) async fn serve<S>(
-    io: S,
+    mut io: S,
     peer: Peer,
     router: Router,
     bad_heads: &BadHeads,
@@ -70,13 +77,74 @@ pub(super) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let mut closing = pin!(closing);
+    let read = tokio::select! {
+        biased;
+        read = early::read(&mut io, HEAD_TIMEOUT) => read,
+        () = &mut closing => None,
+    };
+    let Some(read) = read else {
+        // Fails only when the client is gone already.
+        let _ = io.shutdown().await;
+        return None;
+    };
     let (takeover, mut handover) = Takeover::new();
+    let requests = Requests { peer, router, takeover };
+    let mut begun = None;
+    if let Some((request, size)) = early::request(&read) {
+        let mut answer = requests.answer(request);
+        // What takes the connection over mostly does so without waiting for anything.
+        let answered = poll!(&mut answer);
+        if let Ok(receiver) = handover.try_recv() {
+            let leftover = if size == read.len() { Bytes::new() } else { read.slice(size..) };
+            return Some(TakenOver { io, leftover, receiver });
+        }
+        begun = Some(match answered {
+            Poll::Ready(answer) => ready(answer).boxed(),
+            Poll::Pending => answer,
+        });
+    }
+    // Boxed, so that connections that never get here do not carry the room for it.
+    Box::pin(serve_rest(Reread::new(read, io), requests, begun, handover, bad_heads, closing)).await
+}
+
+/// What the requests of a connection share.
+struct Requests {
+    peer: Peer,
+    router: Router,
+    takeover: Takeover,
+}
+
+type Answering = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+impl Requests {
+    fn answer(&self, mut request: Request<Body>) -> Answering {
+        request.extensions_mut().insert(self.takeover.clone());
+        request.extensions_mut().insert(self.peer);
+        self.router.clone().oneshot(request).boxed()
+    }
+}
+
+/// Goes on with a server, whose first request is answered by `begun` where that is there.
+async fn serve_rest<S>(
+    io: Reread<S>,
+    requests: Requests,
+    begun: Option<Answering>,
+    mut handover: oneshot::Receiver<Handover>,
+    bad_heads: &BadHeads,
+    mut closing: Pin<&mut impl Future<Output = ()>>,
+) -> Option<TakenOver<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Protects what is used once; held for a move.
+    let begun = Mutex::new(begun);
     let unread = Unread::default();
     let followed = unread.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(takeover.clone());
-        request.extensions_mut().insert(peer);
-        let answer = router.clone().oneshot(request.map(|body| followed.follow(body)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let begun = begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer =
+            begun.unwrap_or_else(|| requests.answer(request.map(|body| Body::new(followed.follow(body)))));
         let followed = followed.clone();
         // Boxed, because hyper gives the socket back only where the future can be moved.
         Box::pin(async move {
@@ -93,7 +161,6 @@ where
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER_SIZE_MAX)
         .serve_connection(TokioIo::new(io), service);
-    let mut closing = pin!(closing);
     let mut told = false;
     let receiver = loop {
         tokio::select! {
@@ -104,7 +171,7 @@ where
                 if let Err(error) = &ended {
                     bad_heads.count(error, !parts.read_buf.is_empty());
                 }
-                let mut io = parts.io.into_inner();
+                let (_, mut io) = parts.io.into_inner().into_parts();
                 if unread.is_left() || spoke_no_http {
                     linger::close_slowly(io).await;
                 } else {
@@ -121,5 +188,7 @@ where
         }
     };
     let parts = serving.into_parts();
-    Some(TakenOver { io: parts.io.into_inner(), leftover: parts.read_buf, receiver })
+    let (unread, io) = parts.io.into_inner().into_parts();
+    let leftover = if unread.is_empty() { parts.read_buf } else { [parts.read_buf, unread].concat().into() };
+    Some(TakenOver { io, leftover, receiver })
 }

@@ -1,6 +1,7 @@
 //! The HTTP server: bind, then run; drain at the end. HTTP/1.1, and with TLS also HTTP/2. A handler may take its
 //! connection over ([`Takeover`]).
 
+mod early;
 mod http1;
 mod http2;
 mod pair;
@@ -11,14 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutBody;
 
@@ -42,7 +44,7 @@ const BODY_SIZE_MAX: usize = 256 * 1024;
 /// A body must make progress at least this often.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Kernel buffer for what is on its way to a client of TLS; without a bound a stalled one hides megabytes.
+/// Kernel buffer for what is on its way to a client of a stream; without a bound a stalled one hides megabytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// The kernel asks for more only when less than this is unsent, so that what is sent is recent.
 const UNSENT_LOW_BYTES: u32 = 16 * 1024;
@@ -73,16 +75,39 @@ impl Server {
             }
             tracing::warn!(%addr, "INSECURE: no API keys; everybody who reaches this address may do everything");
         }
-        let listener = TcpListener::bind(addr).await.map_err(|source| StartError::Bind { addr, source })?;
-        let addr = listener.local_addr().map_err(|source| StartError::Bind { addr, source })?;
+        let listen = async {
+            let listener = TcpListener::bind(addr).await?;
+            SockRef::from(&listener).set_tcp_nodelay(true)?;
+            Ok((listener.local_addr()?, listener))
+        };
+        let (addr, listener) = listen.await.map_err(|source| StartError::Bind { addr, source })?;
         Ok(Self { listener, addr, tls: None, bad_heads: BadHeads::new(metrics) })
     }
 
     /// Speaks TLS, where there is some.
-    #[must_use]
-    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Result<Self, StartError> {
         self.tls = tls;
-        self
+        if self.tls.is_some() {
+            self.bound_sockets()?;
+            let stall = SockRef::from(&self.listener).set_tcp_user_timeout(Some(STALL_TIMEOUT));
+            stall.map_err(|source| StartError::Bind { addr: self.addr, source })?;
+        }
+        Ok(self)
+    }
+
+    /// For a service whose connections last: what the kernel holds of each is bounded, and clients that are gone without
+    /// a word are found out. Sockets inherit it from their listener, which saves a dozen calls a connection.
+    pub fn bound_sockets(&self) -> Result<(), StartError> {
+        let socket = SockRef::from(&self.listener);
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(60))
+            .with_interval(Duration::from_secs(20))
+            .with_retries(3);
+        socket
+            .set_send_buffer_size(SEND_BUFFER_BYTES)
+            .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES))
+            .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+            .map_err(|source| StartError::Bind { addr: self.addr, source })
     }
 
     /// Where it listens.
@@ -94,12 +119,11 @@ impl Server {
     pub async fn run(self, router: Router, stop: impl Future<Output = ()>, drain_timeout: Duration) {
         let (closing, _) = tokio::sync::watch::channel(());
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut connections = JoinSet::new();
+        let connections = TaskTracker::new();
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                Some(_) = connections.join_next() => continue,
                 accepted = accept(&self.listener, &slots) => accepted,
             };
             let (socket, peer, slot) = match accepted {
@@ -126,8 +150,8 @@ impl Server {
         }
         drop(self.listener);
         drop(closing);
-        let all_done = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(drain_timeout, all_done).await.is_err() {
+        connections.close();
+        if tokio::time::timeout(drain_timeout, connections.wait()).await.is_err() {
             tracing::warn!(
                 open = connections.len(),
                 "requests still under way at the end of the drain are cut"
@@ -142,7 +166,6 @@ async fn accept(
 ) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(std::io::Error::other)?;
     let (socket, peer) = listener.accept().await?;
-    socket.set_nodelay(true)?;
     Ok((socket, peer, slot))
 }
 
@@ -170,10 +193,6 @@ async fn secured(
     slot: OwnedSemaphorePermit,
     closing: impl Future<Output = ()>,
 ) {
-    if let Err(error) = bound(&socket) {
-        // The other end is gone already.
-        return tracing::debug!(%error, "a connection cannot be configured");
-    }
     // Boxed, so that a connection that lasts keeps the memory of none of these.
     match Box::pin(tls.accept(socket)).await {
         None => {}
@@ -189,20 +208,8 @@ async fn secured(
     }
 }
 
-/// What the receiver of a connection sees to where it has the client's own socket: bounded buffers, and word of clients
-/// that are gone without one.
-fn bound(socket: &TcpStream) -> std::io::Result<()> {
-    let socket = SockRef::from(socket);
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES)?;
-    socket.set_tcp_user_timeout(Some(STALL_TIMEOUT))?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
-    socket.set_tcp_keepalive(&keepalive.with_retries(3))
-}
-
-/// Puts around `endpoints` what every service has: health, metrics, their description, authentication, origin check, CORS, spans, limits,
-/// JSON errors.
+/// Puts around `endpoints` what every service has: health, metrics, their description, authentication, origin check,
+/// CORS, spans, limits, JSON errors.
 pub fn router(
     endpoints: Endpoints,
     health: &Health,
@@ -212,24 +219,33 @@ pub fn router(
 ) -> Router {
     let observed = RequestMetrics::new(metrics);
     let probes = health.endpoints().merge(metrics.endpoints());
+    let auth = auth.clone();
+    // One stack, so that a request passes one box and not one a layer.
+    let around = ServiceBuilder::new()
+        .map_request(move |mut request: Request<Body>| {
+            request.extensions_mut().insert(auth.clone());
+            request.map(in_pieces_that_come)
+        })
+        .layer(DefaultBodyLimit::max(BODY_SIZE_MAX))
+        .layer(axum::middleware::from_fn_with_state(observed, observe::observe))
+        .layer(origins.cors())
+        .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            ApiError::internal().into_response()
+        }));
     let api = endpoints
         .with_document(health.service(), &probes)
         .into_router()
         .fallback(|| async { ApiError::not_found("not_found", "there is no such endpoint") })
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            ApiError::internal().into_response()
-        }))
-        .layer(axum::middleware::from_fn_with_state(origins.clone(), origin::check))
-        .layer(origins.cors())
-        .layer(axum::middleware::from_fn_with_state(observed, observe::observe))
-        .layer(DefaultBodyLimit::max(BODY_SIZE_MAX))
-        .layer(axum::middleware::map_request(async |request: Request<Body>| {
-            request.map(|body| Body::new(TimeoutBody::new(BODY_IDLE_TIMEOUT, body)))
-        }))
-        .layer(axum::Extension(auth.clone()));
+        .layer(around);
     // Without the checks above: probes and scrapers have no key and come by the address of a pod.
     probes.into_router().method_not_allowed_fallback(method_not_allowed).merge(api)
+}
+
+/// A body that fails when nothing comes for long.
+fn in_pieces_that_come(body: Body) -> Body {
+    if body.is_end_stream() { body } else { Body::new(TimeoutBody::new(BODY_IDLE_TIMEOUT, body)) }
 }
 
 async fn method_not_allowed() -> ApiError {
@@ -238,9 +254,14 @@ async fn method_not_allowed() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Extension;
     use axum::routing::get;
+    use bytes::Bytes;
     use http_body_util::BodyExt;
     use serde_json::Value;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tower::ServiceExt;
 
     use super::*;
@@ -255,6 +276,63 @@ mod tests {
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// A running server and a connection to it.
+    async fn connected(router: Router) -> TcpStream {
+        let addr = ([127, 0, 0, 1], 0).into();
+        let server = Server::bind(addr, &Auth::open(), false, &Metrics::new()).await.unwrap();
+        server.bound_sockets().unwrap();
+        let client = TcpStream::connect(server.addr()).await.unwrap();
+        tokio::spawn(server.run(router, std::future::pending(), Duration::ZERO));
+        client
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_connection_that_is_taken_over_is_bounded_and_nothing_of_it_is_lost() {
+        let (sender, mut taken) = tokio::sync::mpsc::channel(1);
+        let take = async move |Extension(takeover): Extension<Takeover>| -> StatusCode {
+            let receiver = move |socket, leftover| sender.try_send((socket, leftover)).unwrap();
+            match takeover.hand_over(Box::new(receiver)).await {}
+        };
+        let mut client = connected(Router::new().route("/", get(take))).await;
+        client.write_all(&[GET, b"more"].concat()).await.unwrap();
+        let (socket, leftover): (std::net::TcpStream, Bytes) = taken.recv().await.unwrap();
+        assert_eq!(leftover, "more");
+        let socket = SockRef::from(&socket);
+        // The kernel doubles what is asked for.
+        assert_eq!(socket.send_buffer_size().unwrap(), 2 * SEND_BUFFER_BYTES);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT_LOW_BYTES);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn requests_of_one_connection_are_each_handled_once_and_answered_in_order() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let handler = async move || {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            // Not all at once: a request may have to wait for something.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            number.to_string()
+        };
+        let mut client = connected(Router::new().route("/", get(handler))).await;
+        for pieces in [vec![GET, GET], vec![&GET[..9], &GET[9..]], vec![GET]] {
+            for piece in pieces {
+                client.write_all(piece).await.unwrap();
+            }
+        }
+        let (mut answers, mut text) = (Vec::new(), String::new());
+        while answers.len() < 4 {
+            let mut buffer = [0; 1024];
+            let size = client.read(&mut buffer).await.unwrap();
+            assert!(size > 0, "it closed after {text}");
+            text.push_str(std::str::from_utf8(&buffer[..size]).unwrap());
+            answers = text.split("\r\n\r\n").skip(1).filter_map(|body| body.get(..1)).collect();
+        }
+        assert_eq!(answers, ["0", "1", "2", "3"], "{text}");
     }
 
     #[tokio::test]

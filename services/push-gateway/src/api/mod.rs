@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 pub use console::Console;
 pub use upgrade::{Upgrade, upgrade_operation};
 
-use crate::admission::{self, Admission, Place};
+use crate::admission::{Admission, Place};
 use crate::codec::{Action, Codec};
 use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
@@ -170,11 +170,6 @@ impl Gateway {
         let never = takeover
             .hand_over(Box::new(move |socket, leftover| {
                 let Handover { peer, codec, head, actions, place } = handover;
-                if let Err(error) = admission::configure(&socket) {
-                    // The other end is gone already.
-                    tracing::debug!(%error, "a connection cannot be configured");
-                    return;
-                }
                 worker.open(NewSession { socket, peer, codec, head, actions, leftover, place });
             }))
             .await;

@@ -13,7 +13,6 @@ use chassis::http::{Peer, Takeover};
 use chassis::{ApiError, Identity, Operation, Role};
 
 use super::{Api, Handover, header, switched_off};
-use crate::admission;
 use crate::codec::frame::handshake_head;
 use crate::codec::{Action, Codec};
 use crate::metrics::BadInput;
@@ -98,11 +97,7 @@ impl Upgrade {
         receiver: impl FnOnce(TcpStream, Bytes, Bytes) + Send + 'static,
     ) -> Response {
         let head = handshake_head(&self.key, subprotocol, self.started.elapsed());
-        let receive = move |socket: TcpStream, leftover| match admission::configure(&socket) {
-            Ok(()) => receiver(socket, head, leftover),
-            // The other end is gone already.
-            Err(error) => tracing::debug!(%error, "a connection cannot be configured"),
-        };
+        let receive = move |socket, leftover| receiver(socket, head, leftover);
         match self.takeover.hand_over(Box::new(receive)).await {}
     }
 }

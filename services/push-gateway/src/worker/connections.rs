@@ -55,7 +55,9 @@ impl Worker {
         self.is_same(index, generation).then_some((index, generation))
     }
 
-    pub(super) fn read(&mut self, index: usize) {
+    /// Takes what the client sent. `to_end`: until the socket says that nothing is left. Where only data were announced,
+    /// a part of a buffer says so too: what comes later is announced anew.
+    pub(super) fn read(&mut self, index: usize, to_end: bool) {
         let mut buffer = [0; READ_SIZE];
         for _ in 0..READS_PER_TURN {
             let Some(session) = self.sessions.get_mut(index) else { return };
@@ -68,7 +70,12 @@ impl Worker {
                     let reason = session.closing.unwrap_or(CloseReason::ClientGone);
                     return self.close(index, reason);
                 }
-                Ok(length) => self.receive(index, &buffer[..length]),
+                Ok(length) => {
+                    self.receive(index, &buffer[..length]);
+                    if length < READ_SIZE && !to_end {
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return self.close(index, CloseReason::ClientGone),

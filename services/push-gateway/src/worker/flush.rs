@@ -4,6 +4,8 @@ use std::io::{self, IoSlice, Write};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 
 use super::Worker;
 use crate::codec::{CloseReason, GapReason};
@@ -132,7 +134,7 @@ impl Worker {
         if let Some(session) = self.sessions.get_mut(index)
             && std::mem::take(&mut session.read_paused)
         {
-            self.read(index);
+            self.read(index, true);
         }
     }
 
@@ -310,15 +312,15 @@ fn write(socket: &mut mio::net::TcpStream, frames: &[Frame]) -> Written {
     Written::All
 }
 
-/// The usual case: one event, one frame, one call.
-fn write_one(socket: &mut mio::net::TcpStream, bytes: &[u8]) -> Written {
+/// The usual case: one event, one frame, one call; straight to the kernel, for libc adds a cancellation point to each.
+fn write_one(socket: &mio::net::TcpStream, bytes: &[u8]) -> Written {
     let mut written = 0;
     while written < bytes.len() {
-        match socket.write(&bytes[written..]) {
+        match send(socket, &bytes[written..], SendFlags::NOSIGNAL) {
             Ok(0) => return Written::Failed,
             Ok(length) => written += length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked(written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(Errno::AGAIN) => return Written::Blocked(written),
+            Err(Errno::INTR) => {}
             Err(_) => return Written::Failed,
         }
     }

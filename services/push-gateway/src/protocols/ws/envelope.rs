@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chassis::time;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::codec::frame::{self, Opcode};
@@ -40,27 +41,43 @@ pub fn new_id() -> String {
 }
 
 /// A message of the gateway's own.
+#[derive(Serialize)]
+struct Envelope<'a, P: ?Sized> {
+    #[serde(rename = "type")]
+    message_type: &'a str,
+    payload: &'a P,
+    timestamp: String,
+    message_id: String,
+    correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// A message of the gateway's own.
 pub fn envelope(
     message_type: &str,
-    payload: &Value,
+    payload: &(impl Serialize + ?Sized),
     correlation_id: Option<&str>,
     token: Option<&Positions>,
 ) -> Bytes {
-    let mut object = json!({
-        "type": message_type,
-        "payload": payload,
-        "timestamp": time::now(),
-        "message_id": new_id(),
-        "correlation_id": correlation_id,
-    });
-    if let Some(token) = token {
-        object["token"] = Value::String(token.to_string());
-    }
-    frame::encode(Opcode::Text, object.to_string().as_bytes())
+    let envelope = Envelope {
+        message_type,
+        payload,
+        timestamp: time::now(),
+        message_id: new_id(),
+        correlation_id,
+        token: token.map(Positions::to_string),
+    };
+    let text = serde_json::to_vec(&envelope).expect("texts and JSON values always have a form in JSON");
+    frame::encode(Opcode::Text, &text)
 }
 
 /// [`envelope`] without a token.
-pub fn message(message_type: &str, payload: &Value, correlation_id: Option<&str>) -> Bytes {
+pub fn message(
+    message_type: &str,
+    payload: &(impl Serialize + ?Sized),
+    correlation_id: Option<&str>,
+) -> Bytes {
     envelope(message_type, payload, correlation_id, None)
 }
 

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use candidate::{Candidate, Cursor, candidate, start};
-use proto_schemas::{Stream, TopicPattern};
+use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::{Codec, GapReason, Notice};
 use crate::event::Event;
@@ -90,7 +90,7 @@ impl Cursors {
             }
             let cursor = start(topic.stream(), since, hub);
             resumed &= cursor.gap.is_none();
-            self.may_be_ahead |= cursor.wanted.is_some() || cursor.seq > hub.head(topic.stream()).seq;
+            self.may_be_ahead |= cursor.wanted.is_some() || cursor.seq > hub.head_rank(topic.stream());
             let follower = Follower { session, subscription: self.subscriptions.len() };
             let (channel, slot) = hub.follow(topic, follower);
             let cursor = Cursor { generation: hub.channel(channel).generation(), ..cursor };
@@ -147,9 +147,10 @@ impl Cursors {
 
     /// Where the subscription to `topic` stands.
     pub fn place(&self, topic: &TopicPattern, hub: &Hub) -> Option<Position> {
-        let Cursor { seq, time, wanted, snapshot_to, .. } = self.subscriptions[self.find(topic, hub)?].cursor;
+        let Cursor { seq, time, wanted, .. } = self.subscriptions[self.find(topic, hub)?].cursor;
         let head = hub.head(topic.stream());
-        let place = if snapshot_to.is_some() { head } else { Position { epoch: head.epoch, seq, time } };
+        let is_state = topic.stream().spec().kind == TopicKind::State;
+        let place = if is_state { head } else { Position { epoch: head.epoch, seq, time } };
         Some(wanted.unwrap_or(place))
     }
 
@@ -184,7 +185,7 @@ impl Cursors {
         self.order = saved.order;
     }
 
-    /// Sequences between the cursors and the newest events, summed over streams: how far the session is behind.
+    /// Ranks between the cursors and the newest events, summed over streams: how far the session is behind.
     pub fn lag_events(&self, hub: &Hub) -> u64 {
         Stream::ALL
             .into_iter()
@@ -192,7 +193,7 @@ impl Cursors {
                 let of_stream = self.subscriptions.iter().filter_map(|one| {
                     let channel = hub.channel(one.channel);
                     let is_pending = channel.pattern().stream() == stream && self.is_pending(one, hub);
-                    is_pending.then(|| hub.head(stream).seq.saturating_sub(one.cursor.seq))
+                    is_pending.then(|| hub.head_rank(stream).saturating_sub(one.cursor.seq))
                 });
                 of_stream.max().unwrap_or(0)
             })
@@ -214,7 +215,7 @@ impl Cursors {
         gap.is_some()
             || snapshot_to.is_some()
             || verify
-            || seq > hub.head(channel.pattern().stream()).seq
+            || seq > hub.head_rank(channel.pattern().stream())
             || generation != channel.generation()
             || seq < channel.evicted_seq()
             || channel.next_after(seq).is_some()
@@ -277,7 +278,7 @@ impl Cursors {
 
     /// The next frame, with the cursors moved past it.
     pub fn next<'a>(&mut self, hub: &'a Hub, blocks: &'a BlockCache, codec: &mut dyn Codec) -> Next<'a> {
-        // Within a stream the lowest sequence comes first, and nothing passes a part that must be read back; between
+        // Within a stream the lowest rank comes first, and nothing passes a part that must be read back; between
         // streams the pod's order decides.
         let mut of_stream: [Option<(&'a Arc<Event>, usize)>; Stream::ALL.len()] = Default::default();
         let mut waits: [Option<BlockKey>; Stream::ALL.len()] = Default::default();
@@ -320,7 +321,7 @@ impl Cursors {
                 };
             may_have_more |= self.subscriptions[index].cursor.snapshot_to.is_some();
             let best = &mut of_stream[event.stream as usize];
-            if best.as_ref().is_none_or(|(best, _)| event.seq < best.seq) {
+            if best.as_ref().is_none_or(|(best, _)| event.rank < best.rank) {
                 *best = Some((event, index));
             }
         }
@@ -386,9 +387,9 @@ impl Cursors {
         for subscription in &mut self.subscriptions {
             let is_of_stream = hub.channel(subscription.channel).pattern().stream() == event.stream;
             let cursor = &mut subscription.cursor;
-            if is_of_stream && cursor.seq < event.seq {
-                cursor.seq = event.seq;
-                cursor.sent = event.seq;
+            if is_of_stream && cursor.seq < event.rank {
+                cursor.seq = event.rank;
+                cursor.sent = event.rank;
                 cursor.time = event.time_bits;
             }
         }

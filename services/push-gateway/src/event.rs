@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chassis::TraceParent;
-use proto_schemas::{Stream, TopicPattern};
+use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::Form;
 use crate::position::{Positions, TimeBits};
@@ -23,6 +23,9 @@ pub struct Event {
     pub stream: Stream,
     /// Its sequence there.
     pub seq: u64,
+    /// What cursors count by within its stream: the sequence; of state the pod's order, since a value that was held back
+    /// leaves after later ones of other keys.
+    pub rank: u64,
     /// Subject.
     pub topic: Box<str>,
     /// Event type; `removed` for a state key that ended.
@@ -72,10 +75,12 @@ impl Event {
     /// Gives a message its place.
     pub fn new(message: Message, order: u64, positions: Positions) -> Self {
         let Message { stream, seq, topic, event_type, time, time_bits, trace, payload, removed } = message;
+        let rank = if stream.spec().kind == TopicKind::State { order } else { seq };
         Self {
             order,
             stream,
             seq,
+            rank,
             topic,
             event_type,
             time,

@@ -15,7 +15,7 @@ use crate::upstream::block::{Block, BlockCache, BlockKey};
 /// Everything that changes while a subscription is served; small, so that a flush can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Matching events up to this sequence were sent.
+    /// Matching events up to this sequence were sent; of state, up to this rank.
     pub(super) seq: u64,
     /// Nothing after this sequence was sent; lower than `seq` where what lies between does not match.
     pub(super) sent: u64,
@@ -25,7 +25,7 @@ pub struct Cursor {
     pub(super) generation: u32,
     /// A gap to tell before anything else.
     pub(super) gap: Option<GapReason>,
-    /// State: a snapshot is under way that ends at this sequence.
+    /// State: a snapshot is under way that ends at this rank.
     pub(super) snapshot_to: Option<u64>,
     /// The message at `seq` is still to be compared with `time`.
     pub(super) verify: bool,
@@ -106,7 +106,7 @@ pub(super) fn start(stream: Stream, since: Option<&Result<Positions, BadToken>>,
 
 /// Every key's newest value, then what changes.
 fn snapshot(hub: &Hub) -> Cursor {
-    Cursor { snapshot_to: Some(hub.snapshot_seq()), ..Cursor::at(Position::default()) }
+    Cursor { snapshot_to: Some(hub.snapshot_rank()), ..Cursor::at(Position::default()) }
 }
 
 /// Continues at `wanted`, or now, with a word, where that is no place in this stream.
@@ -173,15 +173,16 @@ fn in_ring<'a>(cursor: &Cursor, channel: &'a Channel) -> Candidate<'a> {
 fn state_candidate<'a>(cursor: &mut Cursor, channel: &'a Channel, hub: &Hub) -> Candidate<'a> {
     if cursor.snapshot_to.is_none() && cursor.seq < channel.evicted_seq() {
         cursor.seq = 0;
-        cursor.snapshot_to = Some(hub.snapshot_seq());
+        cursor.snapshot_to = Some(hub.snapshot_rank());
     }
+    // Where it ends is known only once the pod has been told the values that are there.
+    cursor.snapshot_to = cursor.snapshot_to.map(|to| to.min(hub.snapshot_rank()));
     loop {
         let next = channel.next_after(cursor.seq);
         match (next, cursor.snapshot_to) {
-            (Some(event), Some(to)) if event.seq <= to && event.removed => cursor.seq = event.seq,
-            (Some(event), Some(to)) if event.seq <= to => return Candidate::Ring(event),
-            // The pod is still being told the values that are there.
-            (None, Some(to)) if hub.head(Stream::State).seq < to => return Candidate::Nothing,
+            (Some(event), Some(to)) if event.rank <= to && event.removed => cursor.seq = event.rank,
+            (Some(event), Some(to)) if event.rank <= to => return Candidate::Ring(event),
+            (None, Some(_)) if hub.is_loading_state() => return Candidate::Nothing,
             (_, Some(_)) => return Candidate::SnapshotEnd,
             (Some(event), None) => return Candidate::Ring(event),
             (None, None) => return Candidate::Nothing,

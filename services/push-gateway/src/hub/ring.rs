@@ -49,10 +49,12 @@ impl Ring {
         self.evicted_seq
     }
 
-    /// Notes the newest place.
+    /// Notes the newest place. A value of state that was held back is none.
     pub fn advance(&mut self, event: &Event) {
-        self.head.seq = event.seq;
-        self.head.time = event.time_bits;
+        if event.seq > self.head.seq {
+            self.head.seq = event.seq;
+            self.head.time = event.time_bits;
+        }
     }
 
     /// Adds the newest event.

@@ -4,6 +4,7 @@
 pub mod block;
 pub mod history;
 pub mod ingest;
+pub mod intervals;
 pub mod message;
 pub mod pace;
 pub mod sequencer;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::intervals::MinIntervals;
 use super::pace::StatePace;
 use crate::budget::{Budget, Level};
 use crate::event::{Event, Message};
@@ -157,17 +158,17 @@ impl Drop for BatchTrace {
 /// How often state is told while memory is short, against the usual.
 const SHORT_OF_MEMORY_FACTOR: u32 = 4;
 
-/// Runs until every follower is gone. State is told at most once in `state_interval`.
+/// Runs until every follower is gone.
 pub async fn run(
     mut input: mpsc::Receiver<Upstream>,
     workers: Vec<WorkerHandle>,
-    state_interval: Duration,
+    intervals: MinIntervals,
     budget: Budget,
     metrics: GatewayMetrics,
     mut on_known: impl FnMut(Stream, Known),
 ) {
     let mut sequencer = Sequencer { workers, positions: Positions::unknown(), order: 0 };
-    let mut pace = StatePace::new(state_interval);
+    let mut pace = StatePace::new(intervals);
     let mut items = Vec::with_capacity(BATCH_EVENTS_MAX);
     loop {
         let mut messages = Vec::new();
@@ -182,7 +183,7 @@ pub async fn run(
             return;
         }
         let factor = if budget.level() >= Level::Conflate { SHORT_OF_MEMORY_FACTOR } else { 1 };
-        pace.set_interval(state_interval * factor);
+        pace.set_factor(factor);
         for item in items.drain(..) {
             let command = match item {
                 Upstream::Message(message) if message.stream.spec().kind == TopicKind::State => {

@@ -204,6 +204,10 @@ fn ordered_candidate<'a>(
     if cursor.verify {
         match verify(cursor, stream, hub, blocks) {
             Verified::Same => cursor.verify = false,
+            Verified::Gone { to } => {
+                cursor.verify = false;
+                return Candidate::Gap { from: None, to: Some(to), reason: GapReason::Trimmed };
+            }
             Verified::Unknown(key) => return Candidate::Wait(key),
             Verified::Another => {
                 let generation = cursor.generation;
@@ -236,8 +240,12 @@ fn ordered_candidate<'a>(
 
 /// Whether the message at a client's place is the one that the client saw.
 enum Verified {
-    /// As far as can be told: a message that is gone contradicts nothing.
     Same,
+    /// The stream let it go, with everything up to `to`. It may have been another one, after a lost end, and so may what
+    /// came before it: nobody knows where the loss begins.
+    Gone {
+        to: u64,
+    },
     Another,
     Unknown(BlockKey),
 }
@@ -247,7 +255,12 @@ fn verify(cursor: &Cursor, stream: Stream, hub: &Hub, blocks: &BlockCache) -> Ve
     let there = match hub.time_bits_at(stream, cursor.seq) {
         Some(there) => Some(there),
         None => match blocks.get(key, cursor.seq) {
-            Some(block) => block.time_bits_at(cursor.seq),
+            Some(block) => {
+                if let Some(to) = block.lost_to(cursor.seq) {
+                    return Verified::Gone { to };
+                }
+                block.time_bits_at(cursor.seq)
+            }
             None if cursor.seq > hub.head(stream).seq && cursor.reads >= READS_DECIDE => {
                 return Verified::Another;
             }

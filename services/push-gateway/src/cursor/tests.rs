@@ -38,6 +38,10 @@ impl Codec for PlainText {
     fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes> {
         let token = token.map(ToString::to_string).unwrap_or_default();
         Some(match notice {
+            Notice::Gap { topic, from, to: Some(to), .. } => {
+                let from = from.map_or("none".to_owned(), |from| from.to_string());
+                format!("gap {topic} {from} {to} {token}").into()
+            }
             Notice::Gap { topic, reason, .. } => format!("gap {topic} {} {token}", reason.as_str()).into(),
             Notice::SnapshotEnd { topic, keys } => format!("end {topic} {} {token}", keys.join(",")).into(),
             _ => return None,
@@ -53,6 +57,8 @@ struct Pod {
     log: Vec<Arc<Event>>,
     positions: Positions,
     next_seq: HashMap<Stream, u64>,
+    /// What its streams let go.
+    trimmed_to: u64,
 }
 
 impl Pod {
@@ -63,6 +69,7 @@ impl Pod {
             log: Vec::new(),
             positions: Positions::default(),
             next_seq: HashMap::new(),
+            trimmed_to: 0,
         };
         for stream in Stream::ALL {
             let head = Position { epoch: EPOCH, seq: 0, time: TimeBits::UNKNOWN };
@@ -103,7 +110,9 @@ impl Pod {
     /// Reads a block back, as `history` does.
     fn read_back(&mut self, key: BlockKey) {
         let events = self.log.iter().filter(|event| event.stream == key.stream);
-        let of_block = events.filter(|event| (key.first_seq()..=key.last_seq()).contains(&event.seq));
+        let of_block = events.filter(|event| {
+            (key.first_seq()..=key.last_seq()).contains(&event.seq) && event.seq > self.trimmed_to
+        });
         let copies = of_block.map(|event| {
             let message = Message {
                 stream: event.stream,
@@ -120,7 +129,13 @@ impl Pod {
             Arc::new(Event::new(message, 0, Positions::of(key.stream, here)))
         });
         let covers_to = key.last_seq().min(self.hub.head(key.stream).seq);
-        self.blocks.insert(Arc::new(Block::new(key, EPOCH, copies.collect(), covers_to, 1)));
+        self.blocks.insert(Arc::new(Block::new(
+            key,
+            EPOCH,
+            copies.collect(),
+            covers_to,
+            self.trimmed_to + 1,
+        )));
     }
 
     /// What a client that follows `topics` must get of the ordered events after `from` (an index of the log).

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use candidate::{Candidate, Cursor, candidate, start};
+use candidate::{Candidate, Cursor, candidate, go_on, start};
 use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::{Codec, GapReason, Notice};
@@ -72,7 +72,7 @@ pub enum Next<'a> {
 impl Cursors {
     /// Follows `topics` from `since`, or from now. Returns whether it continues exactly where the client left off.
     ///
-    /// Topics that are followed already are left as they are.
+    /// Topics that are followed already are left as they are; one that a gap ended goes on after it.
     pub fn subscribe(
         &mut self,
         session: usize,
@@ -85,7 +85,9 @@ impl Cursors {
             self.order = hub.head_order();
         }
         for topic in topics {
-            if self.find(topic, hub).is_some() {
+            if let Some(index) = self.find(topic, hub) {
+                let subscription = &mut self.subscriptions[index];
+                go_on(&mut subscription.cursor, hub.channel(subscription.channel), hub);
                 continue;
             }
             let cursor = start(topic.stream(), since, hub);
@@ -202,7 +204,7 @@ impl Cursors {
 
     /// Age of the oldest event that is held here and was not sent: how far the session is behind in time.
     pub fn lag_seconds(&self, hub: &Hub, now: Instant) -> f64 {
-        let oldest = self.subscriptions.iter().filter_map(|one| {
+        let oldest = self.subscriptions.iter().filter(|one| !one.cursor.ended).filter_map(|one| {
             let next = hub.channel(one.channel).next_after(one.cursor.seq)?;
             Some(now.saturating_duration_since(next.received_at).as_secs_f64())
         });
@@ -210,15 +212,18 @@ impl Cursors {
     }
 
     fn is_pending(&self, subscription: &Subscription, hub: &Hub) -> bool {
-        let Cursor { seq, generation, gap, snapshot_to, verify, .. } = subscription.cursor;
+        let Cursor { seq, generation, ended, gap, snapshot_to, verify, .. } = subscription.cursor;
         let channel = hub.channel(subscription.channel);
-        gap.is_some()
-            || snapshot_to.is_some()
-            || verify
-            || seq > hub.head_rank(channel.pattern().stream())
-            || generation != channel.generation()
-            || seq < channel.evicted_seq()
-            || channel.next_after(seq).is_some()
+        let is_behind = || {
+            gap.is_some()
+                || snapshot_to.is_some()
+                || verify
+                || seq > hub.head_rank(channel.pattern().stream())
+                || generation != channel.generation()
+                || seq < channel.evicted_seq()
+                || channel.next_after(seq).is_some()
+        };
+        !ended && is_behind()
     }
 
     /// The place that says exactly what this session has seen; `None` where no place does.
@@ -382,12 +387,12 @@ impl Cursors {
         })
     }
 
-    /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it.
+    /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it, unless they are ended.
     fn advance(&mut self, event: &Event, hub: &Hub) {
         for subscription in &mut self.subscriptions {
             let is_of_stream = hub.channel(subscription.channel).pattern().stream() == event.stream;
             let cursor = &mut subscription.cursor;
-            if is_of_stream && cursor.seq < event.rank {
+            if is_of_stream && !cursor.ended && cursor.seq < event.rank {
                 cursor.seq = event.rank;
                 cursor.sent = event.rank;
                 cursor.time = event.time_bits;
@@ -414,7 +419,9 @@ impl Cursors {
         let pattern = hub.channel(subscription.channel).pattern();
         let end = hub.head(pattern.stream());
         let notice = Notice::Gap { topic: pattern.as_str(), from, to, reason, end };
-        codec.notice(&notice, self.token(hub).as_ref()).map(|bytes| Next::Gap(reason, bytes))
+        let bytes = codec.notice(&notice, self.token(hub).as_ref())?;
+        self.subscriptions[index].cursor.ended = codec.ends_at_gap(pattern);
+        Some(Next::Gap(reason, bytes))
     }
 
     fn snapshot_end(&mut self, index: usize, hub: &Hub, codec: &mut dyn Codec) -> Option<Bytes> {

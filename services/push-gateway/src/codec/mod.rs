@@ -229,6 +229,11 @@ pub trait Codec: Send {
     /// may be undone and asked for again when the socket takes nothing.
     fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes>;
 
+    /// Whether a gap ends the subscription to this topic: nothing of it is sent until the client subscribes again.
+    fn ends_at_gap(&self, _topic: &TopicPattern) -> bool {
+        false
+    }
+
     /// Takes what the client sent and pushes what it asks for.
     fn receive(&mut self, bytes: &[u8], actions: &mut Vec<Action>);
 

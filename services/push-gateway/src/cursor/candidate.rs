@@ -23,6 +23,8 @@ pub struct Cursor {
     pub(super) time: TimeBits,
     /// The channel's generation that `seq` belongs to.
     pub(super) generation: u32,
+    /// The client was told that the subscription ended: nothing comes until it subscribes again.
+    pub(super) ended: bool,
     /// A gap to tell before anything else.
     pub(super) gap: Option<GapReason>,
     /// State: a snapshot is under way that ends at this rank.
@@ -66,6 +68,7 @@ impl Cursor {
             sent: head.seq,
             time: head.time,
             generation: 0,
+            ended: false,
             gap: None,
             snapshot_to: None,
             verify: false,
@@ -125,6 +128,15 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
     Cursor { verify, ..Cursor::at(wanted) }
 }
 
+/// Goes on after the gap that ended the subscription, if one did.
+pub(super) fn go_on(cursor: &mut Cursor, channel: &Channel, hub: &Hub) {
+    if cursor.ended && cursor.generation != channel.generation() {
+        // The client is being told already that it does not continue where it left off.
+        *cursor = Cursor { generation: channel.generation(), gap: None, ..start_anew(cursor, channel, hub) };
+    }
+    cursor.ended = false;
+}
+
 /// What comes next for a subscription to `channel`; moves `cursor` over what does not match.
 pub(super) fn candidate<'a>(
     cursor: &mut Cursor,
@@ -132,6 +144,9 @@ pub(super) fn candidate<'a>(
     hub: &Hub,
     blocks: &'a BlockCache,
 ) -> Candidate<'a> {
+    if cursor.ended {
+        return Candidate::Nothing;
+    }
     let stream = channel.pattern().stream();
     let kind = stream.spec().kind;
     if cursor.generation != channel.generation() {

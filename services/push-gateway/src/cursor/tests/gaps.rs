@@ -61,3 +61,70 @@ fn a_place_that_the_stream_let_go_is_told_without_a_beginning() {
         }
     }
 }
+
+#[test]
+fn a_subscription_that_a_gap_ended_is_silent_until_the_client_subscribes_again_and_then_goes_on_after_it() {
+    let mut pod = Pod::new(2_000);
+    (0..300).for_each(|_| pod.publish("kb.facts"));
+    pod.trimmed_to = 290;
+    let since = Ok(Positions::of(Stream::Kb, Position { epoch: EPOCH, seq: 10, time: TimeBits::UNKNOWN }));
+    let topics = ["kb.facts".parse().unwrap(), "kb.documents".parse().unwrap()];
+    let (mut cursors, mut codec) = (Cursors::default(), EndsAtGaps);
+    cursors.subscribe(0, &topics[..1], Some(&since), &mut pod.hub);
+    cursors.subscribe(0, &topics[1..], None, &mut pod.hub);
+    let mut told = Vec::new();
+    let mut flush = |pod: &mut Pod, cursors: &mut Cursors| {
+        loop {
+            match cursors.next(&pod.hub, &pod.blocks, &mut codec) {
+                Next::Event { event, .. } => told.push(name(event)),
+                Next::Gap(reason, _) => told.push(reason.as_str().to_owned()),
+                Next::Wait(key) => pod.read_back(key),
+                Next::Notice(bytes) => panic!("{bytes:?}"),
+                Next::Nothing => return std::mem::take(&mut told),
+            }
+        }
+    };
+    // Whether the socket takes the word or not.
+    for is_taken in [false, true] {
+        let mut saved = Saved::default();
+        cursors.save(&mut saved);
+        assert_eq!(flush(&mut pod, &mut cursors), ["trimmed"]);
+        if !is_taken {
+            cursors.restore(&saved);
+        }
+    }
+    pod.publish("kb.facts");
+    pod.publish("kb.documents");
+    assert_eq!(flush(&mut pod, &mut cursors), ["kb.documents 302"], "of the other topic all comes");
+    assert_eq!(cursors.place(&topics[0], &pod.hub).unwrap().seq, 290);
+    assert_eq!((cursors.lag_events(&pod.hub), cursors.lag_seconds(&pod.hub, Instant::now())), (0, 0.0));
+
+    assert!(!cursors.subscribe(0, &topics[..1], None, &mut pod.hub), "it is not what the client asked for");
+    let left: Vec<String> = (291..=301).map(|seq| format!("kb.facts {seq}")).collect();
+    assert_eq!(flush(&mut pod, &mut cursors), left);
+}
+
+/// A protocol in which gaps end subscriptions.
+struct EndsAtGaps;
+
+impl Codec for EndsAtGaps {
+    fn protocol(&self) -> &'static str {
+        PlainText.protocol()
+    }
+    fn endpoint(&self) -> &'static str {
+        PlainText.endpoint()
+    }
+    fn form(&self) -> &'static Form {
+        PlainText.form()
+    }
+    fn event(&self, event: &Event, followed: &TopicPattern, token: Option<&Positions>) -> Bytes {
+        PlainText.event(event, followed, token)
+    }
+    fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes> {
+        PlainText.notice(notice, token)
+    }
+    fn ends_at_gap(&self, _: &TopicPattern) -> bool {
+        true
+    }
+    fn receive(&mut self, _: &[u8], _: &mut Vec<crate::codec::Action>) {}
+}

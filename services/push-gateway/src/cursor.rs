@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use candidate::{Candidate, Cursor, candidate, go_on, start};
+use candidate::{Candidate, Cursor, ask_again, candidate, start};
 use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::{Codec, GapReason, Notice};
@@ -25,6 +25,8 @@ use crate::upstream::block::{BlockCache, BlockKey};
 struct Subscription {
     channel: ChannelId,
     slot: usize,
+    /// Where it began: what came before was never sent.
+    began: u64,
     cursor: Cursor,
 }
 
@@ -72,7 +74,7 @@ pub enum Next<'a> {
 impl Cursors {
     /// Follows `topics` from `since`, or from now. Returns whether it continues exactly where the client left off.
     ///
-    /// Topics that are followed already are left as they are; one that a gap ended goes on after it.
+    /// Topics that are followed already go on; one of which nothing was sent yet begins at `since`.
     pub fn subscribe(
         &mut self,
         session: usize,
@@ -86,17 +88,18 @@ impl Cursors {
         }
         for topic in topics {
             if let Some(index) = self.find(topic, hub) {
-                let subscription = &mut self.subscriptions[index];
-                go_on(&mut subscription.cursor, hub.channel(subscription.channel), hub);
+                let Subscription { channel, began, cursor, .. } = &mut self.subscriptions[index];
+                resumed &= ask_again(cursor, *began, hub.channel(*channel), since, hub);
+                self.may_be_ahead |= cursor.is_ahead(topic.stream(), hub);
                 continue;
             }
             let cursor = start(topic.stream(), since, hub);
             resumed &= cursor.gap.is_none();
-            self.may_be_ahead |= cursor.wanted.is_some() || cursor.seq > hub.head_rank(topic.stream());
+            self.may_be_ahead |= cursor.is_ahead(topic.stream(), hub);
             let follower = Follower { session, subscription: self.subscriptions.len() };
             let (channel, slot) = hub.follow(topic, follower);
             let cursor = Cursor { generation: hub.channel(channel).generation(), ..cursor };
-            self.subscriptions.push(Subscription { channel, slot, cursor });
+            self.subscriptions.push(Subscription { channel, slot, began: cursor.seq, cursor });
         }
         resumed
     }

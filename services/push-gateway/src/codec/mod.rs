@@ -40,7 +40,7 @@ pub enum GapReason {
     BadToken,
     /// The stream no longer keeps them.
     Trimmed,
-    /// The client was too slow for a topic that is not kept.
+    /// The client was too slow for a topic that is not kept, or asked too late for what came before.
     Skipped,
 }
 

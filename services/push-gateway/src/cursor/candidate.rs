@@ -9,7 +9,7 @@ use proto_schemas::{Stream, TopicKind, TopicPattern};
 use crate::codec::GapReason;
 use crate::event::Event;
 use crate::hub::{Channel, Hub};
-use crate::position::{BadToken, Position, Positions, TimeBits};
+use crate::position::{BadToken, Position, Positions, TimeBits, is_resumable};
 use crate::upstream::block::{Block, BlockCache, BlockKey};
 
 /// Everything that changes while a subscription is served; small, so that a flush can be undone.
@@ -83,6 +83,11 @@ impl Cursor {
         Self { sent: 0, ..Self::at(head) }
     }
 
+    /// Whether the client may have seen more of its stream than this pod has.
+    pub(super) fn is_ahead(&self, stream: Stream, hub: &Hub) -> bool {
+        self.wanted.is_some() || self.seq > hub.head_rank(stream)
+    }
+
     fn with_gap(self, reason: GapReason) -> Self {
         Self { gap: Some(reason), ..self }
     }
@@ -128,13 +133,35 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
     Cursor { verify, ..Cursor::at(wanted) }
 }
 
-/// Goes on after the gap that ended the subscription, if one did.
-pub(super) fn go_on(cursor: &mut Cursor, channel: &Channel, hub: &Hub) {
-    if cursor.ended && cursor.generation != channel.generation() {
+/// A topic that is followed since `began` is asked for again, from `since`. After a gap that ended the subscription it
+/// goes on; where nothing was sent it begins there. Returns whether the client misses nothing that it asks for.
+pub(super) fn ask_again(
+    cursor: &mut Cursor,
+    began: u64,
+    channel: &Channel,
+    since: Option<&Result<Positions, BadToken>>,
+    hub: &Hub,
+) -> bool {
+    let generation = channel.generation();
+    if cursor.ended && cursor.generation != generation {
         // The client is being told already that it does not continue where it left off.
-        *cursor = Cursor { generation: channel.generation(), gap: None, ..start_anew(cursor, channel, hub) };
+        *cursor = Cursor { generation, gap: None, ..start_anew(cursor, channel, hub) };
     }
     cursor.ended = false;
+    let stream = channel.pattern().stream();
+    let Some(since) = since.filter(|_| is_resumable(stream)) else { return true };
+    let is_seen = |wanted: Position| wanted.epoch == hub.head(stream).epoch && wanted.seq >= began;
+    if since.is_ok_and(|positions| positions.get(stream).is_none_or(is_seen)) {
+        return true;
+    }
+    let again = start(stream, Some(since), hub);
+    if cursor.sent == 0 && cursor.gap.is_none() && again.gap.is_none() {
+        *cursor = Cursor { generation, ..again };
+    } else {
+        // Going back now would tell events after later ones, and some of them twice.
+        cursor.gap = cursor.gap.or(again.gap).or(Some(GapReason::Skipped));
+    }
+    cursor.gap.is_none()
 }
 
 /// What comes next for a subscription to `channel`; moves `cursor` over what does not match.

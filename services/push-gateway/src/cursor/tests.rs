@@ -1,5 +1,6 @@
 //! What a client received, in every interleaving of events, partial writes, history reads and reconnects, is exact.
 
+mod again;
 mod gaps;
 mod state;
 

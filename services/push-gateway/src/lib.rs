@@ -45,6 +45,7 @@ use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
 use crate::tickets::Tickets;
 use crate::upstream::intervals::MinIntervals;
+use crate::upstream::room::Room;
 use crate::upstream::sequencer::Known;
 use crate::upstream::{history, ingest, sequencer};
 use crate::worker::{Command, Limits, WorkerHandle};
@@ -168,9 +169,10 @@ fn follow_upstream(
 ) {
     let Chassis { nats, health, shutdown, .. } = chassis;
     let (sequencer, input) = mpsc::channel(sequencer::QUEUE_EVENTS_MAX);
+    let room = Room::new(sequencer::QUEUE_SIZE_MAX);
     for stream in Stream::ALL {
-        let sequencer = sequencer.clone();
-        tokio::spawn(ingest::run(stream, nats.clone(), sequencer, metrics.clone(), shutdown.clone()));
+        let (sequencer, room) = (sequencer.clone(), room.clone());
+        tokio::spawn(ingest::run(stream, nats.clone(), sequencer, room, metrics.clone(), shutdown.clone()));
     }
     let mut connection = nats.watch();
     tokio::spawn(async move {

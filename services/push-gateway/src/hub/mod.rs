@@ -22,6 +22,9 @@ use state_table::StateTable;
 use crate::event::Event;
 use crate::position::{Position, Positions, RESUMABLE, TimeBits};
 
+/// Events of each ring that are measured at once: some 0.1 ms.
+const MEASURED_AT_ONCE: usize = 1_024;
+
 /// Index of a channel in its hub.
 pub type ChannelId = usize;
 
@@ -146,6 +149,14 @@ impl Hub {
         } else {
             ring.push(Arc::clone(event));
             self.evict(event.stream);
+        }
+    }
+
+    /// Looks at the size of some events again: their wire forms are made when they are sent, which may be late.
+    pub fn measure(&mut self) {
+        for stream in Stream::ALL {
+            self.rings[stream as usize].measure(MEASURED_AT_ONCE);
+            self.evict(stream);
         }
     }
 

@@ -7,4 +7,5 @@ pub mod ingest;
 pub mod intervals;
 pub mod message;
 pub mod pace;
+pub mod room;
 pub mod sequencer;

@@ -12,8 +12,10 @@ use proto_schemas::TopicPattern;
 use super::intervals::MinIntervals;
 use crate::event::Message;
 
-/// Keys held at most in a lane; one more ends the interval early.
+/// Keys held at most in a lane, and their bytes; more end the interval early.
 const HELD_KEYS_MAX: usize = 4_096;
+/// See [`HELD_KEYS_MAX`].
+const HELD_SIZE_MAX: usize = 4 * 1024 * 1024;
 
 /// See the module.
 #[derive(Debug)]
@@ -81,13 +83,14 @@ struct Lane {
     /// In the order of their sequences; `None` where a newer value of the key came.
     held: Vec<Option<Message>>,
     by_key: HashMap<Box<str>, usize>,
+    held_bytes: usize,
     conflated: u64,
 }
 
 impl Lane {
     fn new(topic: Option<TopicPattern>, interval: Duration) -> Self {
         let (held, by_key) = (Vec::new(), HashMap::new());
-        Self { topic, interval, factor: 1, released_at: None, held, by_key, conflated: 0 }
+        Self { topic, interval, factor: 1, released_at: None, held, by_key, held_bytes: 0, conflated: 0 }
     }
 
     fn takes(&self, key: &str) -> bool {
@@ -97,15 +100,18 @@ impl Lane {
     fn forget(&mut self) {
         self.held.clear();
         self.by_key.clear();
+        self.held_bytes = 0;
     }
 
     fn take(&mut self, message: Message, now: Instant, out: &mut Vec<Message>) {
         if let Some(older) = self.by_key.insert(message.topic.clone(), self.held.len()) {
-            self.held[older] = None;
+            self.held_bytes -= self.held[older].take().map_or(0, |older| older.size_bytes());
             self.conflated += 1;
         }
+        self.held_bytes += message.size_bytes();
         self.held.push(Some(message));
-        if self.due().is_none_or(|due| due <= now) || self.by_key.len() > HELD_KEYS_MAX {
+        let is_full = self.by_key.len() > HELD_KEYS_MAX || self.held_bytes > HELD_SIZE_MAX;
+        if is_full || self.due().is_none_or(|due| due <= now) {
             self.release(now, out);
         }
     }
@@ -118,6 +124,7 @@ impl Lane {
         self.released_at = Some(now);
         out.extend(self.held.drain(..).flatten());
         self.by_key.clear();
+        self.held_bytes = 0;
     }
 }
 
@@ -213,6 +220,21 @@ mod tests {
             pace.take(value(&format!("state.{seq}"), seq), start, &mut out);
         }
         assert_eq!(out.len(), HELD_KEYS_MAX + 2);
+    }
+
+    #[test]
+    fn large_values_end_the_interval_early_unless_newer_ones_replace_them() {
+        let (mut pace, start, mut out) = (paced(INTERVAL), Instant::now(), Vec::new());
+        let mut take = |key: &str, seq| {
+            let payload = Bytes::from(vec![b'1'; HELD_SIZE_MAX / 2]);
+            pace.take(Message { payload, ..value(key, seq) }, start, &mut out);
+            told(&mut out)
+        };
+        assert_eq!(take("state.a", 1), [1]);
+        for seq in 2..10 {
+            assert!(take("state.a", seq).is_empty(), "only the newest is held");
+        }
+        assert_eq!(take("state.b", 10), [9, 10]);
     }
 
     #[test]

@@ -225,15 +225,18 @@ impl<'a> Judge<'a> {
     fn gap(&mut self, from: Option<u64>, to: Option<u64>, reason: &str, after: u64) -> Result<(), String> {
         self.tally.gaps += 1;
         match (reason, from, to) {
-            ("trimmed", Some(from), Some(to)) => {
+            ("trimmed", from, Some(to)) => {
                 let trimmed_to = self.trimmed_to();
                 if to > trimmed_to {
                     return Err(format!("told as trimmed up to {to}, but it was up to {trimmed_to}"));
                 }
-                if from > to || self.free_after.is_none() && from <= self.seq {
-                    return Err(format!("{from} to {to} is told as lost after {}", self.seq));
+                // Without a beginning: what was seen itself may have been replaced before it was let go.
+                let seen = if self.free_after.is_some() { 0 } else { self.seq };
+                let is_right = from.map_or(to >= seen, |from| from <= to && from > seen);
+                if !is_right {
+                    return Err(format!("{from:?} to {to} is told as lost after {}", self.seq));
                 }
-                self.lost.push((from, to));
+                self.lost.push((from.unwrap_or(0), to));
                 // Where the stream forked before what it let go, nothing is left to tell the versions apart.
                 let trimmed = self.later().filter(|version| self.truth.versions[*version].trimmed_to >= to);
                 let trimmed: Vec<usize> =
@@ -383,6 +386,10 @@ mod tests {
         );
         wrong(judge(&trimmed, "app.a", NOW, &[events(&[1, 3]), told.clone(), events(&[7, 9])]), "after 3");
         wrong(judge(&truth(), "app.a", NOW, &[events(&[1]), told, events(&[7, 9])]), "it was up to 0");
+        let unknown = vec![gap(None, Some(6), "trimmed", 10)];
+        judge(&trimmed, "app.a", NOW, &[events(&[1]), unknown.clone(), events(&[7, 9])]).unwrap();
+        wrong(judge(&trimmed, "app.a", NOW, &[events(&[1, 3, 5, 7]), unknown.clone()]), "after 7");
+        wrong(judge(&trimmed, "app.a", NOW, &[events(&[1]), unknown, events(&[9])]), "a hole");
         let short = vec![gap(Some(2), Some(4), "trimmed", 10)];
         wrong(judge(&trimmed, "app.a", NOW, &[events(&[1]), short, events(&[7, 9])]), "a hole");
     }
@@ -404,6 +411,19 @@ mod tests {
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(15), after(&[7, 8])]), "a hole");
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5, 7, 9])]), "untold");
         wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), reset(16), after(&[7, 8, 8])]), "double");
+    }
+
+    #[test]
+    fn a_lost_end_that_was_trimmed_since_must_be_told_without_a_beginning() {
+        let mut forked = truth();
+        forked.set_back(4);
+        (5..=8).for_each(|seq| forked.append(seq, "app.a", seq + 10));
+        forked.trim(6);
+        let after = [7, 8].map(|seq| Received::Event { seq, number: seq + 10 }).to_vec();
+        let told = |from| vec![gap(from, Some(6), "trimmed", 18)];
+        judge(&forked, "app.a", NOW, &[events(&[1, 3, 5]), told(None), after.clone()]).unwrap();
+        judge(&forked, "app.b", NOW, &[events(&[2, 4]), told(None)]).unwrap();
+        wrong(judge(&forked, "app.a", NOW, &[events(&[1, 3]), told(Some(6)), after]), "a hole");
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub struct Config {
     #[arg(long, env = "BYWASH_STATE_INTERVAL_MS", value_name = "MILLISECONDS", default_value_t = 100)]
     pub state_interval_ms: u64,
 
+    /// State topics with an interval of their own, as TOPIC=MILLISECONDS,...; the first that matches a topic counts
+    #[arg(long, env = "BYWASH_MIN_INTERVALS", value_name = "LIST", default_value = "")]
+    pub min_intervals: String,
+
     /// Memory that the process may use, sockets' buffers included; default: the limit of its control group
     #[arg(long, env = "BYWASH_MEMORY_BUDGET_BYTES", value_name = "BYTES")]
     pub memory_budget_bytes: Option<u64>,

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use candidate::{Candidate, Cursor, candidate, start};
-use proto_schemas::{Stream, TopicPattern};
+use candidate::{Candidate, Cursor, ask_again, candidate, start};
+use proto_schemas::{Stream, TopicKind, TopicPattern};
 use smallvec::SmallVec;
 
 use crate::codec::{Codec, GapReason, Notice};
@@ -27,6 +27,8 @@ use crate::upstream::block::{BlockCache, BlockKey};
 struct Subscription {
     channel: ChannelId,
     slot: usize,
+    /// Where it began: what came before was never sent.
+    began: u64,
     cursor: Cursor,
 }
 
@@ -82,7 +84,7 @@ impl Cursors {
 
     /// Follows `topics` from `since`, or from now. Returns whether it continues exactly where the client left off.
     ///
-    /// Topics that are followed already are left as they are.
+    /// Topics that are followed already go on; one of which nothing was sent yet begins at `since`.
     pub fn subscribe(
         &mut self,
         session: usize,
@@ -95,16 +97,19 @@ impl Cursors {
             self.order = hub.head_order();
         }
         for topic in topics {
-            if self.find(topic, hub).is_some() {
+            if let Some(index) = self.find(topic, hub) {
+                let Subscription { channel, began, cursor, .. } = &mut self.subscriptions[index];
+                resumed &= ask_again(cursor, *began, hub.channel(*channel), since, hub);
+                self.may_be_ahead |= cursor.is_ahead(topic.stream(), hub);
                 continue;
             }
             let cursor = start(topic.stream(), since, hub);
             resumed &= cursor.gap.is_none();
-            self.may_be_ahead |= cursor.wanted.is_some() || cursor.seq > hub.head(topic.stream()).seq;
+            self.may_be_ahead |= cursor.is_ahead(topic.stream(), hub);
             let follower = Follower { session, subscription: self.subscriptions.len() };
             let (channel, slot) = hub.follow(topic, follower);
             let cursor = Cursor { generation: hub.channel(channel).generation(), ..cursor };
-            self.subscriptions.push(Subscription { channel, slot, cursor });
+            self.subscriptions.push(Subscription { channel, slot, began: cursor.seq, cursor });
         }
         resumed
     }
@@ -157,9 +162,10 @@ impl Cursors {
 
     /// Where the subscription to `topic` stands.
     pub fn place(&self, topic: &TopicPattern, hub: &Hub) -> Option<Position> {
-        let Cursor { seq, time, wanted, snapshot_to, .. } = self.subscriptions[self.find(topic, hub)?].cursor;
+        let Cursor { seq, time, wanted, .. } = self.subscriptions[self.find(topic, hub)?].cursor;
         let head = hub.head(topic.stream());
-        let place = if snapshot_to.is_some() { head } else { Position { epoch: head.epoch, seq, time } };
+        let is_state = topic.stream().spec().kind == TopicKind::State;
+        let place = if is_state { head } else { Position { epoch: head.epoch, seq, time } };
         Some(wanted.unwrap_or(place))
     }
 
@@ -194,7 +200,7 @@ impl Cursors {
         self.order = saved.order;
     }
 
-    /// Sequences between the cursors and the newest events, summed over streams: how far the session is behind.
+    /// Ranks between the cursors and the newest events, summed over streams: how far the session is behind.
     pub fn lag_events(&self, hub: &Hub) -> u64 {
         Stream::ALL
             .into_iter()
@@ -202,7 +208,7 @@ impl Cursors {
                 let of_stream = self.subscriptions.iter().filter_map(|one| {
                     let channel = hub.channel(one.channel);
                     let is_pending = channel.pattern().stream() == stream && self.is_pending(one, hub);
-                    is_pending.then(|| hub.head(stream).seq.saturating_sub(one.cursor.seq))
+                    is_pending.then(|| hub.head_rank(stream).saturating_sub(one.cursor.seq))
                 });
                 of_stream.max().unwrap_or(0)
             })
@@ -211,7 +217,7 @@ impl Cursors {
 
     /// Age of the oldest event that is held here and was not sent: how far the session is behind in time.
     pub fn lag_seconds(&self, hub: &Hub, now: Instant) -> f64 {
-        let oldest = self.subscriptions.iter().filter_map(|one| {
+        let oldest = self.subscriptions.iter().filter(|one| !one.cursor.ended).filter_map(|one| {
             let next = hub.channel(one.channel).next_after(one.cursor.seq)?;
             Some(now.saturating_duration_since(next.received_at).as_secs_f64())
         });
@@ -219,15 +225,18 @@ impl Cursors {
     }
 
     fn is_pending(&self, subscription: &Subscription, hub: &Hub) -> bool {
-        let Cursor { seq, generation, gap, snapshot_to, verify, .. } = subscription.cursor;
+        let Cursor { seq, generation, ended, gap, snapshot_to, verify, .. } = subscription.cursor;
         let channel = hub.channel(subscription.channel);
-        gap.is_some()
-            || snapshot_to.is_some()
-            || verify
-            || seq > hub.head(channel.pattern().stream()).seq
-            || generation != channel.generation()
-            || seq < channel.evicted_seq()
-            || channel.next_after(seq).is_some()
+        let is_behind = || {
+            gap.is_some()
+                || snapshot_to.is_some()
+                || verify
+                || seq > hub.head_rank(channel.pattern().stream())
+                || generation != channel.generation()
+                || seq < channel.evicted_seq()
+                || channel.next_after(seq).is_some()
+        };
+        !ended && is_behind()
     }
 
     /// The place that says exactly what this session has seen; `None` where no place does.
@@ -287,7 +296,7 @@ impl Cursors {
 
     /// The next frame, with the cursors moved past it.
     pub fn next<'a>(&mut self, hub: &'a Hub, blocks: &'a BlockCache, codec: &mut dyn Codec) -> Next<'a> {
-        // Within a stream the lowest sequence comes first, and nothing passes a part that must be read back; between
+        // Within a stream the lowest rank comes first, and nothing passes a part that must be read back; between
         // streams the pod's order decides.
         let mut of_stream: [Option<(&'a Arc<Event>, usize)>; Stream::ALL.len()] = Default::default();
         let mut waits: [Option<BlockKey>; Stream::ALL.len()] = Default::default();
@@ -330,7 +339,7 @@ impl Cursors {
                 };
             may_have_more |= self.subscriptions[index].cursor.snapshot_to.is_some();
             let best = &mut of_stream[event.stream as usize];
-            if best.as_ref().is_none_or(|(best, _)| event.seq < best.seq) {
+            if best.as_ref().is_none_or(|(best, _)| event.rank < best.rank) {
                 *best = Some((event, index));
             }
         }
@@ -391,14 +400,14 @@ impl Cursors {
         })
     }
 
-    /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it.
+    /// Moves every subscription of the event's stream up to it: nothing of theirs lies before it, unless they are ended.
     fn advance(&mut self, event: &Event, hub: &Hub) {
         for subscription in &mut self.subscriptions {
             let is_of_stream = hub.channel(subscription.channel).pattern().stream() == event.stream;
             let cursor = &mut subscription.cursor;
-            if is_of_stream && cursor.seq < event.seq {
-                cursor.seq = event.seq;
-                cursor.sent = event.seq;
+            if is_of_stream && !cursor.ended && cursor.seq < event.rank {
+                cursor.seq = event.rank;
+                cursor.sent = event.rank;
                 cursor.time = event.time_bits;
             }
         }
@@ -423,7 +432,9 @@ impl Cursors {
         let pattern = hub.channel(subscription.channel).pattern();
         let end = hub.head(pattern.stream());
         let notice = Notice::Gap { topic: pattern.as_str(), from, to, reason, end };
-        codec.notice(&notice, self.token(hub).as_ref()).map(|bytes| Next::Gap(reason, bytes))
+        let bytes = codec.notice(&notice, self.token(hub).as_ref())?;
+        self.subscriptions[index].cursor.ended = codec.ends_at_gap(pattern);
+        Some(Next::Gap(reason, bytes))
     }
 
     fn snapshot_end(&mut self, index: usize, hub: &Hub, codec: &mut dyn Codec) -> Option<Bytes> {

@@ -6,13 +6,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chassis::TraceParent;
-use proto_schemas::{Stream, TopicPattern};
+use proto_schemas::{Stream, TopicKind, TopicPattern};
 
 use crate::codec::Form;
 use crate::position::{Positions, TimeBits};
 
-/// What an event costs in memory beyond its payload and topic: the struct, its `Arc`, two wire forms' overhead.
+/// What an event costs in memory beyond its payload, topic and wire forms: the struct, its `Arc`, its places in rings and
+/// channels.
 const OVERHEAD_BYTES: usize = 512;
+/// What a wire form costs beyond its bytes: where it is kept, and the count of those who hold them.
+const FORM_OVERHEAD_BYTES: usize = size_of::<Made>() + 32;
 
 /// An event as all sessions of a pod share it.
 #[derive(Debug)]
@@ -23,6 +26,9 @@ pub struct Event {
     pub stream: Stream,
     /// Its sequence there.
     pub seq: u64,
+    /// What cursors count by within its stream: the sequence; of state the pod's order, since a value that was held back
+    /// leaves after later ones of other keys.
+    pub rank: u64,
     /// Subject.
     pub topic: Box<str>,
     /// Event type; `removed` for a state key that ended.
@@ -68,14 +74,23 @@ pub struct Message {
     pub removed: bool,
 }
 
+impl Message {
+    /// Bytes that it holds.
+    pub fn size_bytes(&self) -> usize {
+        size_bytes(&self.topic, &self.payload)
+    }
+}
+
 impl Event {
     /// Gives a message its place.
     pub fn new(message: Message, order: u64, positions: Positions) -> Self {
         let Message { stream, seq, topic, event_type, time, time_bits, trace, payload, removed } = message;
+        let rank = if stream.spec().kind == TopicKind::State { order } else { seq };
         Self {
             order,
             stream,
             seq,
+            rank,
             topic,
             event_type,
             time,
@@ -90,9 +105,9 @@ impl Event {
         }
     }
 
-    /// Bytes that it holds in a ring.
+    /// Bytes that it holds, with the wire forms made so far: it grows.
     pub fn size_bytes(&self) -> usize {
-        self.payload.len() * 2 + self.topic.len() + OVERHEAD_BYTES
+        size_bytes(&self.topic, &self.payload) + self.forms.size_bytes()
     }
 
     /// The wire form with the pod's token, made by `encode` the first time; `pattern` where the form names it.
@@ -116,6 +131,10 @@ impl Event {
     }
 }
 
+fn size_bytes(topic: &str, payload: &Bytes) -> usize {
+    payload.len() + topic.len() + OVERHEAD_BYTES
+}
+
 /// Wire forms kept with an event; one more is made for each session anew. Clients of one pod speak few protocols, but
 /// may follow any number of patterns.
 const FORMS_MAX: usize = 8;
@@ -133,6 +152,11 @@ struct Made {
 }
 
 impl Forms {
+    fn size_bytes(&self) -> usize {
+        let made = std::iter::successors(self.0.get(), |made| made.next.0.get());
+        made.map(|made| made.bytes.len() + FORM_OVERHEAD_BYTES).sum()
+    }
+
     fn get(&self, form: &'static Form, pattern: Option<&str>, encode: impl FnOnce() -> Bytes) -> Bytes {
         let mut place = self;
         let mut encode = Some(encode);
@@ -148,5 +172,48 @@ impl Forms {
             place = &made.next;
         }
         encode.take().map(|encode| encode()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMS: [Form; 2] = [
+        Form { name: "one", carries_token: true, names_pattern: false },
+        Form { name: "two", carries_token: false, names_pattern: true },
+    ];
+
+    #[test]
+    fn an_event_counts_every_wire_form_that_it_holds_and_only_those() {
+        let message = Message {
+            stream: Stream::App,
+            seq: 1,
+            topic: "app.a".into(),
+            event_type: "t".into(),
+            time: "2026-01-01T00:00:00Z".into(),
+            time_bits: TimeBits::UNKNOWN,
+            trace: None,
+            payload: Bytes::from(vec![b'1'; 1_000]),
+            removed: false,
+        };
+        let bare = message.size_bytes();
+        let event = Event::new(message, 1, Positions::default());
+        assert_eq!(event.size_bytes(), bare);
+        let encoded = || Bytes::from_static(&[0; 300]);
+        let pattern: TopicPattern = "app.>".parse().unwrap();
+        let mut size = bare;
+        for (form, pattern) in [(&FORMS[0], None), (&FORMS[1], None), (&FORMS[1], Some(&pattern))] {
+            size += 300 + FORM_OVERHEAD_BYTES;
+            for _ in 0..2 {
+                event.form(form, pattern, encoded);
+                assert_eq!(event.size_bytes(), size, "{} {pattern:?}", form.name);
+            }
+        }
+        for number in 0..FORMS_MAX {
+            event.form(&FORMS[1], Some(&format!("app.{number}").parse().unwrap()), encoded);
+        }
+        let all = bare + FORMS_MAX * (300 + FORM_OVERHEAD_BYTES);
+        assert_eq!(event.size_bytes(), all, "what is not kept is not counted");
     }
 }

@@ -44,6 +44,8 @@ use crate::budget::Budget;
 use crate::fleet::Fleet;
 use crate::metrics::GatewayMetrics;
 use crate::tickets::Tickets;
+use crate::upstream::intervals::MinIntervals;
+use crate::upstream::room::Room;
 use crate::upstream::sequencer::Known;
 use crate::upstream::{history, ingest, sequencer};
 use crate::worker::{Command, Limits, WorkerHandle};
@@ -64,6 +66,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let metrics = GatewayMetrics::new(&chassis.metrics);
     let lifetime = Duration::from_secs(config.ticket_lifetime_s);
     let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;
+    let otherwise = Duration::from_millis(config.state_interval_ms);
+    let intervals = MinIntervals::parse(&config.min_intervals, otherwise).map_err(StartError::settings)?;
     let is_tls = config.common.tls_cert_file.is_some();
     let connections_max = admission::connections_allowed(config.max_connections, is_tls);
     let limits = Limits {
@@ -85,8 +89,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         metrics.clone(),
         shutdown.clone(),
     ));
-    let state_interval = Duration::from_millis(config.state_interval_ms);
-    follow_upstream(&chassis, &workers, &metrics, state_interval, &budget);
+    follow_upstream(&chassis, &workers, &metrics, intervals, &budget);
     tokio::spawn(history::run(chassis.nats.clone(), history_queue, workers.clone()));
     let fleet = Fleet::new(chassis.nats.clone(), workers.clone());
     tokio::spawn(fleet.clone().serve(shutdown.clone()));
@@ -162,14 +165,15 @@ fn follow_upstream(
     chassis: &Chassis,
     workers: &[WorkerHandle],
     metrics: &GatewayMetrics,
-    state_interval: Duration,
+    intervals: MinIntervals,
     budget: &Budget,
 ) {
     let Chassis { nats, health, shutdown, .. } = chassis;
     let (sequencer, input) = mpsc::channel(sequencer::QUEUE_EVENTS_MAX);
+    let room = Room::new(sequencer::QUEUE_SIZE_MAX);
     for stream in Stream::ALL {
-        let sequencer = sequencer.clone();
-        tokio::spawn(ingest::run(stream, nats.clone(), sequencer, metrics.clone(), shutdown.clone()));
+        let (sequencer, room) = (sequencer.clone(), room.clone());
+        tokio::spawn(ingest::run(stream, nats.clone(), sequencer, room, metrics.clone(), shutdown.clone()));
     }
     let mut connection = nats.watch();
     tokio::spawn(async move {
@@ -191,7 +195,7 @@ fn follow_upstream(
         }
     };
     let (workers, budget, metrics) = (workers.to_vec(), budget.clone(), metrics.clone());
-    tokio::spawn(sequencer::run(input, workers, state_interval, budget, metrics, on_known));
+    tokio::spawn(sequencer::run(input, workers, intervals, budget, metrics, on_known));
 }
 
 /// Ends the connections of tokens and keys that are revoked.

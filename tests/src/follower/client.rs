@@ -93,7 +93,7 @@ impl Client {
             let what = format!("number {wanted} of {} comes to {}", topic.as_str(), self.name());
             let is_there = |note: &&Note| match note {
                 Note::Told(Told::Event { number, .. }, _) => *number == wanted,
-                Note::Told(Told::Gap { topic: of, from: None, .. }, after) => {
+                Note::Told(Told::Gap { topic: of, from: None, to: None, .. }, after) => {
                     topic.as_str() == of && *after >= wanted
                 }
                 _ => false,

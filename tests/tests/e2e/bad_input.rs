@@ -243,6 +243,14 @@ async fn a_service_without_keys_refuses_to_serve_beyond_loopback_with_exit_statu
     }
 }
 
+#[tokio::test]
+async fn an_interval_that_would_lose_events_keeps_the_gateway_from_starting_with_a_code_and_exit_status_78() {
+    let (status, line) =
+        refused(Kind::PushGateway, &["--min-intervals", "state.gpu.>=250,app.cursor.>=100"]).await;
+    assert_eq!(status, Some(78), "{line}");
+    assert!(line.contains("min_interval_of_ordered_topic: ") && line.contains("app.cursor.>=100"), "{line}");
+}
+
 /// Starts a service that must not start; gives its exit status and the one line it wrote.
 async fn refused(kind: Kind, arguments: &[&str]) -> (Option<i32>, String) {
     let folder = Scratch::new();

@@ -193,6 +193,35 @@ async fn log_records_are_followed_as_they_come_and_a_state_key_that_ends_is_told
 }
 
 #[tokio::test]
+async fn a_state_topic_with_an_interval_of_its_own_is_told_by_that_and_holds_no_other_back() {
+    let platform = Platform::builder()
+        .with(Kind::PushGateway)
+        .set(Kind::PushGateway, "BYWASH_MIN_INTERVALS", "state.test.rare=60000,state.test.some=250")
+        .start()
+        .await;
+    let sse = Sse::open(&platform.stream_url("topics=state.test.%3E")).await;
+    sse.named("snapshot_end").await;
+    let jetstream = async_nats::jetstream::new(platform.nats.client().await);
+    let [rare, some, other] = ["state.test.rare", "state.test.some", "state.test.other"];
+    let publish = async |topic: &'static str| {
+        jetstream.publish(topic, "{}".into()).await.unwrap().await.unwrap().sequence
+    };
+    let first = publish(rare).await;
+    sse.with_sequence(rare, first).await;
+    publish(rare).await;
+    publish(some).await;
+    let last = [(some, publish(some).await), (other, publish(other).await)];
+    for (topic, sequence) in last {
+        sse.with_sequence(topic, sequence).await;
+    }
+    assert_eq!(sse.sequences(rare), [first], "its second value waits for the end of the minute");
+
+    let late = Sse::open(&platform.stream_url("topics=state.test.%3E")).await;
+    late.named("snapshot_end").await;
+    assert_eq!(late.sequences(rare), [first], "the same for those who come meanwhile");
+}
+
+#[tokio::test]
 async fn a_snapshot_that_is_newer_than_the_gateway_continues_without_a_reset() {
     let platform = Platform::facts_to_clients().await;
     let witness = Sse::open(&platform.stream_url(FACTS_QUERY)).await;

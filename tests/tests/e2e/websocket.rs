@@ -89,6 +89,58 @@ async fn a_subscription_since_a_revision_gives_what_came_after_it() {
 }
 
 #[tokio::test]
+async fn the_own_agent_events_continue_where_the_token_says_with_the_connection_or_a_subscription() {
+    let platform = Platform::facts_to_clients().await;
+    let addr = platform.service(Kind::PushGateway).addr();
+    let jetstream = async_nats::jetstream::new(platform.nats.client().await);
+    let publish = async || {
+        let sent = jetstream.publish("agent.local.run", "{}".into()).await.unwrap();
+        sent.await.unwrap().sequence
+    };
+    let event = async |ws: &Ws, sequence: u64| {
+        ws.json(&format!("agent event {sequence}"), |json| json["seq"] == json!(sequence)).await
+    };
+    let first = Ws::open(addr).await;
+    first.of_type("system_message").await;
+    let seen = publish().await;
+    let token = event(&first, seen).await["token"].as_str().unwrap().to_owned();
+    drop(first);
+    publish().await;
+    publish().await;
+
+    let by_address = Ws::open_at(addr, &format!("/ws?since={token}"), &[]).await.unwrap();
+    let mut by_subscription = Ws::open(addr).await;
+    by_subscription.send("subscribe", json!({"topics": ["app.any"], "since": token})).await;
+    let subscribed = by_subscription.of_type("subscribed").await;
+    assert_eq!(subscribed["payload"], json!({"topics": ["app.any"], "resumed": true}));
+    event(&by_subscription, seen + 2).await;
+    let live = publish().await;
+    for ws in [&by_address, &by_subscription] {
+        event(ws, live).await;
+        let told = ws.inbox.all().into_iter().filter_map(|entry| match entry {
+            Incoming::Json(json) if json["topic"] == "agent.local.run" => json["seq"].as_u64(),
+            Incoming::Json(json) => {
+                assert_ne!(json["type"], "gap", "{json}");
+                None
+            }
+            Incoming::Closed(..) => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), (seen + 1..=live).collect::<Vec<_>>(), "once and in order");
+    }
+
+    let mut late = Ws::open(addr).await;
+    late.of_type("system_message").await;
+    let newer = publish().await;
+    event(&late, newer).await;
+    late.send("subscribe", json!({"topics": ["app.any"], "since": token})).await;
+    let gap = late.of_type("gap").await;
+    assert_eq!(
+        (&gap["payload"]["topic"], &gap["payload"]["reason"]),
+        (&json!("agent.local.>"), &json!("skipped"))
+    );
+}
+
+#[tokio::test]
 async fn a_key_is_taken_from_a_header_a_subprotocol_or_the_first_message_and_from_nowhere_else() {
     let (platform, _file) = with_keys().await;
     let addr = platform.service(Kind::PushGateway).addr();

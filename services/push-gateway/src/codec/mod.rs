@@ -40,7 +40,7 @@ pub enum GapReason {
     BadToken,
     /// The stream no longer keeps them.
     Trimmed,
-    /// The client was too slow for a topic that is not kept.
+    /// The client was too slow for a topic that is not kept, or asked too late for what came before.
     Skipped,
 }
 
@@ -228,6 +228,11 @@ pub trait Codec: Send {
     /// A notice; `None` where the protocol has no form for it. The token says what this client has seen. What is told
     /// may be undone and asked for again when the socket takes nothing.
     fn notice(&mut self, notice: &Notice<'_>, token: Option<&Positions>) -> Option<Bytes>;
+
+    /// Whether a gap ends the subscription to this topic: nothing of it is sent until the client subscribes again.
+    fn ends_at_gap(&self, _topic: &TopicPattern) -> bool {
+        false
+    }
 
     /// Takes what the client sent and pushes what it asks for.
     fn receive(&mut self, bytes: &[u8], actions: &mut Vec<Action>);

@@ -9,13 +9,13 @@ use proto_schemas::{Stream, TopicKind, TopicPattern};
 use crate::codec::GapReason;
 use crate::event::Event;
 use crate::hub::{Channel, Hub};
-use crate::position::{BadToken, Position, Positions, TimeBits};
+use crate::position::{BadToken, Position, Positions, TimeBits, is_resumable};
 use crate::upstream::block::{Block, BlockCache, BlockKey};
 
 /// Everything that changes while a subscription is served; small, so that a flush can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Matching events up to this sequence were sent.
+    /// Matching events up to this sequence were sent; of state, up to this rank.
     pub(super) seq: u64,
     /// Nothing after this sequence was sent; lower than `seq` where what lies between does not match.
     pub(super) sent: u64,
@@ -23,9 +23,11 @@ pub struct Cursor {
     pub(super) time: TimeBits,
     /// The channel's generation that `seq` belongs to.
     pub(super) generation: u32,
+    /// The client was told that the subscription ended: nothing comes until it subscribes again.
+    pub(super) ended: bool,
     /// A gap to tell before anything else.
     pub(super) gap: Option<GapReason>,
-    /// State: a snapshot is under way that ends at this sequence.
+    /// State: a snapshot is under way that ends at this rank.
     pub(super) snapshot_to: Option<u64>,
     /// The message at `seq` is still to be compared with `time`.
     pub(super) verify: bool,
@@ -66,6 +68,7 @@ impl Cursor {
             sent: head.seq,
             time: head.time,
             generation: 0,
+            ended: false,
             gap: None,
             snapshot_to: None,
             verify: false,
@@ -78,6 +81,11 @@ impl Cursor {
     /// another topic of the stream.
     fn now(head: Position) -> Self {
         Self { sent: 0, ..Self::at(head) }
+    }
+
+    /// Whether the client may have seen more of its stream than this pod has.
+    pub(super) fn is_ahead(&self, stream: Stream, hub: &Hub) -> bool {
+        self.wanted.is_some() || self.seq > hub.head_rank(stream)
     }
 
     fn with_gap(self, reason: GapReason) -> Self {
@@ -106,7 +114,7 @@ pub(super) fn start(stream: Stream, since: Option<&Result<Positions, BadToken>>,
 
 /// Every key's newest value, then what changes.
 fn snapshot(hub: &Hub) -> Cursor {
-    Cursor { snapshot_to: Some(hub.snapshot_seq()), ..Cursor::at(Position::default()) }
+    Cursor { snapshot_to: Some(hub.snapshot_rank()), ..Cursor::at(Position::default()) }
 }
 
 /// Continues at `wanted`, or now, with a word, where that is no place in this stream.
@@ -125,6 +133,37 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
     Cursor { verify, ..Cursor::at(wanted) }
 }
 
+/// A topic that is followed since `began` is asked for again, from `since`. After a gap that ended the subscription it
+/// goes on; where nothing was sent it begins there. Returns whether the client misses nothing that it asks for.
+pub(super) fn ask_again(
+    cursor: &mut Cursor,
+    began: u64,
+    channel: &Channel,
+    since: Option<&Result<Positions, BadToken>>,
+    hub: &Hub,
+) -> bool {
+    let generation = channel.generation();
+    if cursor.ended && cursor.generation != generation {
+        // The client is being told already that it does not continue where it left off.
+        *cursor = Cursor { generation, gap: None, ..start_anew(cursor, channel, hub) };
+    }
+    cursor.ended = false;
+    let stream = channel.pattern().stream();
+    let Some(since) = since.filter(|_| is_resumable(stream)) else { return true };
+    let is_seen = |wanted: Position| wanted.epoch == hub.head(stream).epoch && wanted.seq >= began;
+    if since.is_ok_and(|positions| positions.get(stream).is_none_or(is_seen)) {
+        return true;
+    }
+    let again = start(stream, Some(since), hub);
+    if cursor.sent == 0 && cursor.gap.is_none() && again.gap.is_none() {
+        *cursor = Cursor { generation, ..again };
+    } else {
+        // Going back now would tell events after later ones, and some of them twice.
+        cursor.gap = cursor.gap.or(again.gap).or(Some(GapReason::Skipped));
+    }
+    cursor.gap.is_none()
+}
+
 /// What comes next for a subscription to `channel`; moves `cursor` over what does not match.
 pub(super) fn candidate<'a>(
     cursor: &mut Cursor,
@@ -132,6 +171,9 @@ pub(super) fn candidate<'a>(
     hub: &Hub,
     blocks: &'a BlockCache,
 ) -> Candidate<'a> {
+    if cursor.ended {
+        return Candidate::Nothing;
+    }
     let stream = channel.pattern().stream();
     let kind = stream.spec().kind;
     if cursor.generation != channel.generation() {
@@ -173,15 +215,16 @@ fn in_ring<'a>(cursor: &Cursor, channel: &'a Channel) -> Candidate<'a> {
 fn state_candidate<'a>(cursor: &mut Cursor, channel: &'a Channel, hub: &Hub) -> Candidate<'a> {
     if cursor.snapshot_to.is_none() && cursor.seq < channel.evicted_seq() {
         cursor.seq = 0;
-        cursor.snapshot_to = Some(hub.snapshot_seq());
+        cursor.snapshot_to = Some(hub.snapshot_rank());
     }
+    // Where it ends is known only once the pod has been told the values that are there.
+    cursor.snapshot_to = cursor.snapshot_to.map(|to| to.min(hub.snapshot_rank()));
     loop {
         let next = channel.next_after(cursor.seq);
         match (next, cursor.snapshot_to) {
-            (Some(event), Some(to)) if event.seq <= to && event.removed => cursor.seq = event.seq,
-            (Some(event), Some(to)) if event.seq <= to => return Candidate::Ring(event),
-            // The pod is still being told the values that are there.
-            (None, Some(to)) if hub.head(Stream::State).seq < to => return Candidate::Nothing,
+            (Some(event), Some(to)) if event.rank <= to && event.removed => cursor.seq = event.rank,
+            (Some(event), Some(to)) if event.rank <= to => return Candidate::Ring(event),
+            (None, Some(_)) if hub.is_loading_state() => return Candidate::Nothing,
             (_, Some(_)) => return Candidate::SnapshotEnd,
             (Some(event), None) => return Candidate::Ring(event),
             (None, None) => return Candidate::Nothing,
@@ -203,6 +246,10 @@ fn ordered_candidate<'a>(
     if cursor.verify {
         match verify(cursor, stream, hub, blocks) {
             Verified::Same => cursor.verify = false,
+            Verified::Gone { to } => {
+                cursor.verify = false;
+                return Candidate::Gap { from: None, to: Some(to), reason: GapReason::Trimmed };
+            }
             Verified::Unknown(key) => return Candidate::Wait(key),
             Verified::Another => {
                 let generation = cursor.generation;
@@ -235,8 +282,12 @@ fn ordered_candidate<'a>(
 
 /// Whether the message at a client's place is the one that the client saw.
 enum Verified {
-    /// As far as can be told: a message that is gone contradicts nothing.
     Same,
+    /// The stream let it go, with everything up to `to`. It may have been another one, after a lost end, and so may what
+    /// came before it: nobody knows where the loss begins.
+    Gone {
+        to: u64,
+    },
     Another,
     Unknown(BlockKey),
 }
@@ -246,7 +297,12 @@ fn verify(cursor: &Cursor, stream: Stream, hub: &Hub, blocks: &BlockCache) -> Ve
     let there = match hub.time_bits_at(stream, cursor.seq) {
         Some(there) => Some(there),
         None => match blocks.get(key, cursor.seq) {
-            Some(block) => block.time_bits_at(cursor.seq),
+            Some(block) => {
+                if let Some(to) = block.lost_to(cursor.seq) {
+                    return Verified::Gone { to };
+                }
+                block.time_bits_at(cursor.seq)
+            }
             None if cursor.seq > hub.head(stream).seq && cursor.reads >= READS_DECIDE => {
                 return Verified::Another;
             }

@@ -22,8 +22,8 @@ pub struct Follower {
 pub struct Channel {
     pattern: TopicPattern,
     entries: VecDeque<Arc<Event>>,
-    /// Matching events up to this sequence are not, or no longer, listed. Always 0 for state until ended keys are
-    /// forgotten: every key's newest value is listed.
+    /// Matching events up to this sequence are not, or no longer, listed. For state it is a rank, and 0 until ended keys
+    /// are forgotten: every key's newest value is listed.
     evicted_seq: u64,
     /// Rises when the stream starts anew for this pod.
     generation: u32,
@@ -76,12 +76,12 @@ impl Channel {
         &self.followers
     }
 
-    /// The first listed event after `seq` that still counts.
+    /// The first listed event after `rank` (see [`Event::rank`]) that still counts.
     ///
-    /// Cost: O(log of how far `seq` is behind the newest): most sessions lack the last one or none, and the middle of
+    /// Cost: O(log of how far `rank` is behind the newest): most sessions lack the last one or none, and the middle of
     /// a long list would be looked at for nothing.
-    pub fn next_after(&self, seq: u64) -> Option<&Arc<Event>> {
-        let is_seen = |index: usize| self.entries[index].seq <= seq;
+    pub fn next_after(&self, rank: u64) -> Option<&Arc<Event>> {
+        let is_seen = |index: usize| self.entries[index].rank <= rank;
         let length = self.entries.len();
         let mut step = 1;
         while step < length && !is_seen(length - step) {
@@ -122,7 +122,7 @@ impl Channel {
 
     pub(super) fn fill_state(&mut self, state: &StateTable) {
         self.fill(state.iter());
-        self.entries.make_contiguous().sort_unstable_by_key(|event| event.seq);
+        self.entries.make_contiguous().sort_unstable_by_key(|event| event.rank);
     }
 
     pub(super) fn evict(&mut self, event: &Event) {
@@ -135,7 +135,7 @@ impl Channel {
     /// An ended key is forgotten: who has not seen its end needs a new snapshot.
     pub(super) fn forget_removed(&mut self, event: &Event) {
         if self.pattern.stream() == event.stream && self.pattern.matches(&event.topic) {
-            self.evicted_seq = self.evicted_seq.max(event.seq);
+            self.evicted_seq = self.evicted_seq.max(event.rank);
         }
     }
 

@@ -22,6 +22,9 @@ use state_table::StateTable;
 use crate::event::Event;
 use crate::position::{Position, Positions, RESUMABLE, TimeBits};
 
+/// Events of each ring that are measured at once: some 0.1 ms.
+const MEASURED_AT_ONCE: usize = 1_024;
+
 /// Index of a channel in its hub.
 pub type ChannelId = usize;
 
@@ -31,6 +34,8 @@ pub struct Hub {
     rings: [Ring; Stream::ALL.len()],
     state: StateTable,
     state_load_to: u64,
+    /// Of the newest value.
+    state_rank: u64,
     channels: Slab<Channel>,
     /// Text of the pattern -> channel; a subject without wildcards is a pattern of its own.
     by_pattern: HashMap<Box<str>, ChannelId>,
@@ -47,6 +52,7 @@ impl Hub {
             rings: std::array::from_fn(|_| Ring::new(ring_size_max)),
             state: StateTable::default(),
             state_load_to: 0,
+            state_rank: 0,
             channels: Slab::new(),
             by_pattern: HashMap::new(),
             wildcards: Default::default(),
@@ -64,9 +70,22 @@ impl Hub {
         self.rings[stream as usize].head()
     }
 
-    /// The sequence up to which a snapshot of the state goes: what the pod has, or is just being told.
-    pub fn snapshot_seq(&self) -> u64 {
-        self.state_load_to.max(self.head(Stream::State).seq)
+    /// The highest rank of `stream` so far.
+    pub fn head_rank(&self, stream: Stream) -> u64 {
+        match stream.spec().kind {
+            TopicKind::State => self.state_rank,
+            TopicKind::Ordered | TopicKind::Tail => self.head(stream).seq,
+        }
+    }
+
+    /// The rank up to which a snapshot of the state goes: what the pod has, or any while it is told what is there.
+    pub fn snapshot_rank(&self) -> u64 {
+        if self.is_loading_state() { u64::MAX } else { self.state_rank }
+    }
+
+    /// Whether the pod is still being told the values that are there.
+    pub fn is_loading_state(&self) -> bool {
+        self.head(Stream::State).seq < self.state_load_to
     }
 
     /// Where a client stands that has seen everything. A stream that is not known has epoch 0, which no stream has.
@@ -121,6 +140,7 @@ impl Hub {
         let ring = &mut self.rings[event.stream as usize];
         ring.advance(event);
         if kind == TopicKind::State {
+            self.state_rank = event.rank;
             if let Some(forgotten) = self.state.insert(Arc::clone(event)) {
                 for (_, channel) in self.channels.iter_mut() {
                     channel.forget_removed(&forgotten);
@@ -129,6 +149,14 @@ impl Hub {
         } else {
             ring.push(Arc::clone(event));
             self.evict(event.stream);
+        }
+    }
+
+    /// Looks at the size of some events again: their wire forms are made when they are sent, which may be late.
+    pub fn measure(&mut self) {
+        for stream in Stream::ALL {
+            self.rings[stream as usize].measure(MEASURED_AT_ONCE);
+            self.evict(stream);
         }
     }
 

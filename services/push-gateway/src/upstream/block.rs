@@ -67,7 +67,8 @@ impl Block {
         covers_to: u64,
         stream_first_seq: u64,
     ) -> Self {
-        let size_bytes = events.iter().map(|event| event.size_bytes()).sum();
+        // Each will have a wire form, mostly of one protocol: the sessions that need a block are few.
+        let size_bytes = events.iter().map(|event| event.size_bytes() + event.payload.len()).sum();
         Self { key, epoch, events, covers_to, stream_first_seq, size_bytes, read_at: Instant::now() }
     }
 

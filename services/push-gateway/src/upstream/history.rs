@@ -2,12 +2,13 @@
 //! few run at once, so that live delivery does not notice.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::message::StreamMessage;
 use chassis::{Nats, streams};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use proto_schemas::Stream;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -46,6 +47,9 @@ pub enum HistoryError {
     /// The request failed or took too long.
     #[error("direct get: {0}")]
     Get(String),
+    /// The read ended in a panic, whose message is in the log.
+    #[error("the read panicked")]
+    Panicked,
 }
 
 /// Serves requests until the workers are gone.
@@ -60,8 +64,7 @@ pub async fn run(nats: Nats, mut requests: mpsc::Receiver<Request>, workers: Vec
                 if waiters.is_empty() {
                     let nats = nats.clone();
                     reads.spawn(async move {
-                        let read = tokio::time::timeout(READ_TIMEOUT, read(&nats, key)).await;
-                        (key, read.unwrap_or_else(|_| Err(HistoryError::Get("timed out".to_owned()))))
+                        (key, settled(read(&nats, key)).await)
                     });
                 }
                 waiters.push(worker);
@@ -83,6 +86,15 @@ pub async fn run(nats: Nats, mut requests: mpsc::Receiver<Request>, workers: Vec
                 }
             }
         }
+    }
+}
+
+/// A read that ends in time, whatever becomes of it: without an answer nobody would ever ask for its block again.
+async fn settled(read: impl Future<Output = Result<Block, HistoryError>>) -> Result<Block, HistoryError> {
+    match AssertUnwindSafe(tokio::time::timeout(READ_TIMEOUT, read)).catch_unwind().await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(HistoryError::Get("timed out".to_owned())),
+        Err(_) => Err(HistoryError::Panicked),
     }
 }
 
@@ -141,4 +153,17 @@ async fn read_from(nats: &Nats, stream: Stream, seq: u64) -> Result<Vec<StreamMe
         }
     }
     Err(HistoryError::Get("the connection ended".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_hangs_or_panics_fails_and_can_be_asked_for_again() {
+        let hanging = settled(std::future::pending()).await;
+        assert!(matches!(hanging, Err(HistoryError::Get(_))), "{hanging:?}");
+        let panicking = settled(async { panic!("as a message of another kind might do") }).await;
+        assert!(matches!(panicking, Err(HistoryError::Panicked)), "{panicking:?}");
+    }
 }

@@ -11,6 +11,7 @@ use proto_schemas::{Stream, TopicKind};
 use tokio::sync::mpsc;
 
 use super::message::{self, Place};
+use super::room::Room;
 use super::sequencer::{Known, Upstream};
 use crate::metrics::GatewayMetrics;
 use crate::position::{Position, TimeBits, parse_epoch};
@@ -21,8 +22,10 @@ const RESTART_DELAY: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long one pull waits for messages.
 const PULL_EXPIRES: Duration = Duration::from_secs(20);
-/// Messages asked for at once: bounds what the client library holds for this stream.
+/// Messages asked for at once, and their bytes: bounds what the client library holds for this stream. It asks again when
+/// half of them have come, so that is half as much again. There must be room for the largest message.
 const PULL_MESSAGES: usize = 512;
+const PULL_SIZE_BYTES: usize = 2 * 1024 * 1024;
 /// The server forgets a consumer that nobody pulls from.
 const CONSUMER_IDLE: Duration = Duration::from_secs(60);
 
@@ -31,11 +34,13 @@ pub async fn run(
     stream: Stream,
     nats: Nats,
     sequencer: mpsc::Sender<Upstream>,
+    room: Room,
     metrics: GatewayMetrics,
     shutdown: Shutdown,
 ) {
     let connection = nats.clone();
-    let mut follower = StreamFollower { stream, nats, sequencer, metrics, place: None, was_missing: false };
+    let mut follower =
+        StreamFollower { stream, nats, sequencer, room, metrics, place: None, was_missing: false };
     while let Some(generation) = connection.connected(&shutdown).await {
         tokio::select! {
             () = shutdown.requested() => return,
@@ -53,6 +58,8 @@ struct StreamFollower {
     stream: Stream,
     nats: Nats,
     sequencer: mpsc::Sender<Upstream>,
+    /// In the sequencer's queue, shared with the other streams.
+    room: Room,
     metrics: GatewayMetrics,
     /// Where this pod stands; `None` before the first start.
     place: Option<Position>,
@@ -85,6 +92,7 @@ impl StreamFollower {
         let mut messages = consumer
             .stream()
             .max_messages_per_batch(PULL_MESSAGES)
+            .max_bytes_per_batch(PULL_SIZE_BYTES.max(2 * self.nats.client().max_payload()))
             .expires(PULL_EXPIRES)
             .heartbeat(HEARTBEAT)
             .messages()
@@ -183,7 +191,10 @@ impl StreamFollower {
         let async_nats::Message { subject, headers, payload, .. } = message;
         self.metrics.ingested(self.stream);
         let is_handed_on = match message::read(place, &subject, headers.as_ref(), payload) {
-            Ok(event) => self.sequencer.send(Upstream::Message(event)).await.is_ok(),
+            Ok(event) => {
+                let share = self.room.take(event.size_bytes()).await;
+                self.sequencer.send(Upstream::Message(event, share)).await.is_ok()
+            }
             Err(error) => {
                 // A publisher may put anything but white space into a subject.
                 let subject = subject.escape_debug();

@@ -4,6 +4,8 @@
 pub mod block;
 pub mod history;
 pub mod ingest;
+pub mod intervals;
 pub mod message;
 pub mod pace;
+pub mod room;
 pub mod sequencer;

@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::intervals::MinIntervals;
 use super::pace::StatePace;
+use super::room::{Room, Share};
 use crate::budget::{Budget, Level};
 use crate::event::{Event, Message};
 use crate::metrics::GatewayMetrics;
@@ -20,8 +22,12 @@ use crate::worker::{Command, WorkerHandle};
 
 /// Events in a batch at most, and so links of its span (OpenTelemetry's default limit for links is 128).
 const BATCH_EVENTS_MAX: usize = 128;
-/// Events waiting for the sequencer: enough to fill batches, small enough that NATS holds the rest.
+/// Events waiting for the sequencer, and their bytes: enough to fill batches, small enough that NATS holds the rest.
 pub const QUEUE_EVENTS_MAX: usize = 1_024;
+/// See [`QUEUE_EVENTS_MAX`].
+pub const QUEUE_SIZE_MAX: u32 = 8 * 1024 * 1024;
+/// Bytes of batches that wait for a worker: a worker that is late by a turn or two delays nobody else.
+const BATCHES_SIZE_MAX: u32 = 16 * 1024 * 1024;
 
 /// What the stream followers tell.
 #[derive(Debug)]
@@ -37,8 +43,8 @@ pub enum Upstream {
     },
     /// Nothing of the stream passes this pod from here on.
     Known(Stream, Known),
-    /// The next event of its stream.
-    Message(Message),
+    /// The next event of its stream, and its share of the queue's room.
+    Message(Message, Share),
     /// NATS came or went.
     Connected {
         /// It is connected.
@@ -64,6 +70,8 @@ pub struct Batch {
     pub events: Vec<Arc<Event>>,
     /// `None` where tracing is off.
     pub trace: Option<BatchTrace>,
+    /// Of the room for batches; free when the last worker has taken the batch in.
+    _share: Share,
 }
 
 /// The `process` span of a batch. It ends when the last worker drops the batch.
@@ -157,17 +165,18 @@ impl Drop for BatchTrace {
 /// How often state is told while memory is short, against the usual.
 const SHORT_OF_MEMORY_FACTOR: u32 = 4;
 
-/// Runs until every follower is gone. State is told at most once in `state_interval`.
+/// Runs until every follower is gone.
 pub async fn run(
     mut input: mpsc::Receiver<Upstream>,
     workers: Vec<WorkerHandle>,
-    state_interval: Duration,
+    intervals: MinIntervals,
     budget: Budget,
     metrics: GatewayMetrics,
     mut on_known: impl FnMut(Stream, Known),
 ) {
-    let mut sequencer = Sequencer { workers, positions: Positions::unknown(), order: 0 };
-    let mut pace = StatePace::new(state_interval);
+    let room = Room::new(BATCHES_SIZE_MAX);
+    let mut sequencer = Sequencer { workers, room, positions: Positions::unknown(), order: 0 };
+    let mut pace = StatePace::new(intervals);
     let mut items = Vec::with_capacity(BATCH_EVENTS_MAX);
     loop {
         let mut messages = Vec::new();
@@ -182,15 +191,17 @@ pub async fn run(
             return;
         }
         let factor = if budget.level() >= Level::Conflate { SHORT_OF_MEMORY_FACTOR } else { 1 };
-        pace.set_interval(state_interval * factor);
+        pace.set_factor(factor);
         for item in items.drain(..) {
             let command = match item {
-                Upstream::Message(message) if message.stream.spec().kind == TopicKind::State => {
-                    pace.take(message, Instant::now(), &mut messages);
-                    continue;
-                }
-                Upstream::Message(message) => {
-                    messages.push(message);
+                Upstream::Message(message, share) => {
+                    // It has left the queue.
+                    drop(share);
+                    if message.stream.spec().kind == TopicKind::State {
+                        pace.take(message, Instant::now(), &mut messages);
+                    } else {
+                        messages.push(message);
+                    }
                     continue;
                 }
                 Upstream::Known(stream, known) => {
@@ -228,6 +239,8 @@ async fn until(due: Option<Instant>) {
 
 struct Sequencer {
     workers: Vec<WorkerHandle>,
+    /// In the workers' queues.
+    room: Room,
     positions: Positions,
     order: u64,
 }
@@ -241,9 +254,10 @@ impl Sequencer {
     }
 
     async fn batch(&mut self, messages: Vec<Message>) {
+        let share = self.room.take(messages.iter().map(Message::size_bytes).sum()).await;
         let trace = BatchTrace::begin(&messages);
         let events = messages.into_iter().map(|message| Arc::new(self.place(message))).collect();
-        self.send(&Command::Batch(Arc::new(Batch { events, trace }))).await;
+        self.send(&Command::Batch(Arc::new(Batch { events, trace, _share: share }))).await;
     }
 
     fn place(&mut self, message: Message) -> Event {

@@ -408,9 +408,10 @@ impl Worker {
         now
     }
 
-    /// Once a second: stalled and unauthenticated sessions, checkpoints, blocks that did not come.
+    /// Once a second: stalled and unauthenticated sessions, checkpoints, blocks that did not come, sizes of events.
     fn tick(&mut self) {
         self.tick += 1;
+        self.hub.measure();
         while let Some((due, index, generation)) = self.unauthenticated.front().copied() {
             if due > Instant::now() {
                 break;

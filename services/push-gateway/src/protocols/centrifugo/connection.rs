@@ -311,6 +311,10 @@ impl Codec for Connection {
         }
     }
 
+    fn ends_at_gap(&self, topic: &TopicPattern) -> bool {
+        self.channels.side(topic) == Some(Side::Client)
+    }
+
     fn receive(&mut self, bytes: &[u8], actions: &mut Vec<Action>) {
         let mut messages = Vec::new();
         let end = self.reader.receive(bytes, &mut messages);

@@ -65,8 +65,9 @@ impl Connection {
         if rejects && asked.is_some() && !may_continue {
             return actions.push(self.refuse(id, Refusal::UnrecoverablePosition.error()));
         }
-        if side == Some(Side::Client) {
-            // The hub still has the subscription that a gap ended.
+        // The hub still has the subscription that a gap ended, and where it stood: a client that cannot continue from its
+        // own place goes on there, and loses nothing more. What is not kept begins at the present instead.
+        if side == Some(Side::Client) && (may_continue || !is_recoverable(&topic)) {
             actions.push(Action::Unsubscribe { topics: vec![topic.clone()], reply: Bytes::new() });
         }
         self.yield_server_side(&topic, actions);

@@ -9,10 +9,12 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
+use chassis::extract::Query;
 use chassis::{ApiError, Auth, Endpoints, Identity, Role};
 use proto_schemas::{TopicPattern, names};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use envelope::{authentication_error, envelope, error, error_message, message, new_id};
 
@@ -22,7 +24,7 @@ use crate::codec::{Action, CloseReason, Codec, Form, MessageRate, Notice, Tell};
 use crate::commands::{Answer, Command};
 use crate::event::Event;
 use crate::metrics::{BadInput, BadInputs};
-use crate::position::{Positions, parse_since};
+use crate::position::{BadToken, Positions, parse_since};
 
 /// Largest message a client may send, bytes.
 pub const MESSAGE_SIZE_MAX: usize = 8_192;
@@ -37,13 +39,26 @@ const FORM: Form = Form { name: "ws", carries_token: true, names_pattern: false 
 
 /// Where it is reached.
 pub fn routes() -> Endpoints<Api> {
-    Endpoints::new().route("/ws", get(upgrade), [upgrade_operation("JSON envelopes over WebSocket")])
+    let operation = upgrade_operation("JSON envelopes over WebSocket").query::<Parameters>();
+    Endpoints::new().route("/ws", get(upgrade), [operation])
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct Parameters {
+    /// Where the user's own agent events continue: the `token` of an earlier event or `checkpoint`; from now where nobody
+    /// says.
+    since: Option<String>,
 }
 
 /// Hands the connection to a worker. A client without a valid token is let in to be told.
-async fn upgrade(State(api): State<Api>, upgrade: Upgrade) -> Result<Response, ApiError> {
+async fn upgrade(
+    State(api): State<Api>,
+    Query(parameters): Query<Parameters>,
+    upgrade: Upgrade,
+) -> Result<Response, ApiError> {
     let chosen = upgrade.token_subprotocol().map(str::to_owned);
-    let mut codec = Ws::new(api.auth.clone(), api.metrics.bad_input.clone());
+    let since = parameters.since.as_deref().map(parse_since);
+    let mut codec = Ws::new(api.auth.clone(), since, api.metrics.bad_input.clone());
     let (mut actions, mut known) = (Vec::new(), None);
     match upgrade.identify(&api).await {
         // It says who it is in its first message.
@@ -62,6 +77,10 @@ async fn upgrade(State(api): State<Api>, upgrade: Upgrade) -> Result<Response, A
 pub struct Ws {
     auth: Auth,
     identity: Option<Identity>,
+    /// Where its user's own agent events continue.
+    since: Option<Result<Positions, BadToken>>,
+    /// The topic of these events, until the client says with a subscription where it left off.
+    own: Option<TopicPattern>,
     reader: Reader,
     /// What the client follows by its own wish.
     topics: BTreeSet<TopicPattern>,
@@ -82,12 +101,14 @@ struct Envelope {
 }
 
 impl Ws {
-    /// A connection whose client has yet to prove who it is.
-    pub fn new(auth: Auth, bad_input: BadInputs) -> Self {
+    /// A connection whose client has yet to prove who it is; its user's own agent events continue at `since`.
+    pub fn new(auth: Auth, since: Option<Result<Positions, BadToken>>, bad_input: BadInputs) -> Self {
         let reader = Reader::new(MESSAGE_SIZE_MAX, bad_input.clone());
         Self {
             auth,
             identity: None,
+            since,
+            own: None,
             reader,
             topics: BTreeSet::new(),
             rate: MessageRate::new(MESSAGES_PER_MINUTE_MAX, Instant::now()),
@@ -105,8 +126,9 @@ impl Ws {
         actions.push(Action::Authenticated(identity.clone()));
         actions.push(Action::Reply(message("system_message", &welcome, None)));
         let own = format!("agent.{}.>", names::encode(&identity.id));
-        if let Ok(topic) = own.parse() {
-            actions.push(Action::Subscribe { topics: vec![topic], since: None, tell: Tell::Quiet });
+        if let Ok(topic) = own.parse::<TopicPattern>() {
+            self.own = Some(topic.clone());
+            actions.push(Action::Subscribe { topics: vec![topic], since: self.since, tell: Tell::Quiet });
         }
         self.identity = Some(identity);
     }
@@ -159,7 +181,7 @@ impl Ws {
         match envelope.message_type.as_str() {
             "ping" => actions.push(Action::Reply(message("pong", &envelope.payload, id))),
             "echo" => actions.push(Action::Reply(message("echo", &envelope.payload, id))),
-            "subscribe" => actions.push(self.subscribe(&envelope.payload, id)),
+            "subscribe" => self.subscribe(&envelope.payload, id, actions),
             "unsubscribe" => actions.push(self.unsubscribe(&envelope.payload, id)),
             "get_status" | "user_message" => {
                 let action = self.ask(&envelope.message_type, envelope.payload, envelope.message_id);
@@ -174,35 +196,41 @@ impl Ws {
         }
     }
 
-    fn subscribe(&mut self, payload: &Value, id: Option<&str>) -> Action {
+    fn subscribe(&mut self, payload: &Value, id: Option<&str>, actions: &mut Vec<Action>) {
         let topics = match topics(payload, id) {
             Ok(topics) => topics,
             Err((kind, reply)) => {
                 self.bad_input.count(kind);
-                return Action::Reply(reply);
+                return actions.push(Action::Reply(reply));
             }
         };
         if let Some(identity) = &self.identity
             && let Err(cause) = permitted(identity, &topics)
         {
-            return error(&cause.code().to_uppercase(), cause.message(), id);
+            return actions.push(error(&cause.code().to_uppercase(), cause.message(), id));
         }
         let since = match payload.get("since") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(parse_since(text)),
-            Some(_) => return error("FORMAT_ERROR", "payload.since must be a string", id),
+            Some(_) => {
+                return actions.push(error("FORMAT_ERROR", "payload.since must be a string", id));
+            }
         };
         let new = topics.iter().filter(|topic| !self.topics.contains(*topic)).count();
         if self.topics.len() + new > TOPICS_MAX {
             self.bad_input.count(BadInput::Flood);
-            return error(
-                "TOO_MANY_TOPICS",
-                &format!("a connection follows at most {TOPICS_MAX} topics"),
-                id,
-            );
+            let text = format!("a connection follows at most {TOPICS_MAX} topics");
+            return actions.push(error("TOO_MANY_TOPICS", &text, id));
         }
         self.topics.extend(topics.iter().cloned());
-        Action::Subscribe { topics, since, tell: Tell::Ready(id.map(str::to_owned)) }
+        // A token covers all that the client had followed, so also what it follows without asking.
+        let names_place = |own: &mut TopicPattern| {
+            since.is_some_and(|since| since.is_ok_and(|places| places.get(own.stream()).is_some()))
+        };
+        if let Some(own) = self.own.take_if(names_place) {
+            actions.push(Action::Subscribe { topics: vec![own], since, tell: Tell::Quiet });
+        }
+        actions.push(Action::Subscribe { topics, since, tell: Tell::Ready(id.map(str::to_owned)) });
     }
 
     fn run_command(&mut self, mut payload: Value, id: Option<String>) -> Action {
@@ -252,6 +280,7 @@ impl Ws {
         match topics(payload, id) {
             Ok(topics) => {
                 self.topics.retain(|topic| !topics.contains(topic));
+                self.own.take_if(|own| topics.contains(own));
                 let names: Vec<_> = topics.iter().map(TopicPattern::as_str).collect();
                 let reply = message("unsubscribed", &json!({"topics": names}), id);
                 Action::Unsubscribe { topics, reply }

@@ -287,16 +287,26 @@ fn a_gap_ends_the_subscription_and_the_next_one_does_not_meet_it_again() {
     let again = json!({"channel": "app.a", "recover": true, "epoch": EPOCH_TEXT, "offset": 200});
     let actions = client.send(json!({"id": 7, "subscribe": again}));
     assert_eq!(
-        unsubscribed(&actions),
-        [("app.a".to_owned(), 0)],
-        "the hub's old subscription, without a word"
+        (unsubscribed(&actions), since(&actions)),
+        (Vec::new(), None),
+        "it goes on where the gap ends"
     );
-    assert_eq!(since(&actions), None);
-    let result = client.ready(false, 500)["subscribe"].clone();
+    let result = client.ready(false, 300)["subscribe"].clone();
     assert_eq!(
         (&result["was_recovering"], result.get("recovered"), &result["offset"]),
-        (&json!(true), None, &json!(500))
+        (&json!(true), None, &json!(300))
     );
+}
+
+#[test]
+fn only_what_the_client_asked_for_ends_at_a_gap_and_what_is_not_kept_begins_at_the_present() {
+    let mut client = Client::connected();
+    client.subscribed("logs.>");
+    let ends = |client: &Client, topic: &str| client.0.ends_at_gap(&topic.parse().unwrap());
+    assert_eq!((ends(&client, "logs.>"), ends(&client, "agent.local.>")), (true, false));
+    client.gap("logs.>", Some(300), GapReason::Skipped).unwrap();
+    let actions = client.send(json!({"id": 7, "subscribe": {"channel": "logs.>"}}));
+    assert_eq!(unsubscribed(&actions), [("logs.>".to_owned(), 0)], "the hub's old one, without a word");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use bywash_tests::wait::{DEADLINE, eventually};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -237,6 +238,29 @@ async fn websockets_of_every_protocol_work_over_tls_and_end_with_a_close() {
     // One that goes without a word is gone as well.
     drop((centrifugo, themis));
     secure.has_clients(0).await;
+}
+
+#[tokio::test]
+async fn a_client_of_tls_gets_a_ticket_for_tls_alone_and_is_told_the_port_of_https() {
+    let secure = Secure::start().await;
+    let ask = || post("/api/events/ticket", &Value::Null);
+    let mut http1 = secure.certificate.http1(secure.addr()).await.unwrap();
+    let mut http2 = secure.certificate.http2(secure.addr()).await.unwrap();
+    let answers = [http1.send_request(ask()).await.unwrap(), http2.send_request(ask()).await.unwrap()];
+    for answer in answers {
+        assert_eq!(answer.status(), 201, "{answer:?}");
+        let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+        let is_secure = |cookie: &&HeaderValue| cookie.to_str().unwrap().ends_with("; Secure");
+        assert!(cookies.len() == 2 && cookies.iter().all(is_secure), "{cookies:?}");
+    }
+    let mut ws = secure.websocket("/socket.io/?EIO=4&transport=websocket").await;
+    ws.send(Message::text("40")).await.unwrap();
+    let mut told = String::new();
+    while !told.contains("connection_status") {
+        let message = tokio::time::timeout(DEADLINE, ws.next()).await.expect("its status").unwrap().unwrap();
+        told = message.to_text().unwrap().to_owned();
+    }
+    assert!(told.contains("\"port\":443"), "its address names no port: {told}");
 }
 
 #[tokio::test]

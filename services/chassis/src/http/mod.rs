@@ -111,7 +111,8 @@ impl Server {
                     continue;
                 }
             };
-            let (router, tls, peer) = (router.clone(), self.tls.clone(), Peer(peer));
+            let (router, tls) = (router.clone(), self.tls.clone());
+            let peer = Peer { addr: peer, is_tls: tls.is_some() };
             let bad_heads = self.bad_heads.clone();
             let mut closing = closing.subscribe();
             let closing = async move {

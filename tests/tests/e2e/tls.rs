@@ -368,6 +368,27 @@ async fn a_handshake_that_is_slow_broken_or_of_no_known_version_is_cut_and_count
 }
 
 #[tokio::test]
+async fn a_connection_of_http2_that_breaks_the_protocol_is_ended_and_counted() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // HEADERS of the first stream, whole and the last of it.
+    const HEADERS: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01";
+    let secure = Secure::start().await;
+    for (count, (what, sent)) in (1..).zip([
+        ("another protocol", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()),
+        ("a compressed field that is none", [PREFACE, HEADERS, &[0xff; 6]].concat()),
+        ("a stream that only servers open", [PREFACE, b"\0\0\x01\x01\x05\0\0\0\x02\x82"].concat()),
+    ]) {
+        let mut socket = secure.certificate.connect(secure.addr(), HTTP2).await.unwrap();
+        socket.write_all(&sent).await.unwrap();
+        let mut rest = Vec::new();
+        // A reset is an end as well.
+        let ended = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{what} is still listened to");
+        secure.counted("bywash_http_bad_heads_total{reason=\"malformed\"}", f64::from(count)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_changed_certificate_is_taken_without_a_restart_and_a_broken_one_leaves_the_one_before() {
     let mut secure = Secure::start().await;
     let mut connection = secure.certificate.http2(secure.addr()).await.unwrap();

@@ -262,7 +262,7 @@ async fn receive(
             let session = api.open_local(near, handover).await.ok_or(Refused::UnknownSession)?;
             let id = new_id();
             let open = shared.open_packet(&id, &["websocket"]);
-            shared.sessions.insert(id, Polled::new(session, far));
+            shared.sessions.insert(id, Arc::new(Polled::new(session, far)));
             Ok(payload(open.into()))
         }
         (Transport::Polling, Some(id)) => {

@@ -6,6 +6,7 @@ pub mod dashboard;
 pub mod door;
 pub mod exact;
 pub mod follower;
+pub mod memory_group;
 pub mod nats;
 pub mod platform;
 pub mod process;

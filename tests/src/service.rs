@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus};
 
 use serde_json::Value;
 
+use crate::memory_group::MemoryGroup;
 use crate::process::Process;
 use crate::scratch::{Scratch, binary};
 use crate::wait::eventually;
@@ -43,6 +44,7 @@ pub struct Service {
     environment: BTreeMap<String, String>,
     process: Option<Process>,
     addr: Option<SocketAddr>,
+    group: Option<PathBuf>,
     scratch: Scratch,
 }
 
@@ -54,7 +56,8 @@ impl Service {
 
     /// The same with its files in `scratch`.
     pub fn new_in(kind: Kind, nats_url: &str, scratch: Scratch) -> Self {
-        let mut service = Self { kind, environment: BTreeMap::new(), process: None, addr: None, scratch };
+        let environment = BTreeMap::new();
+        let mut service = Self { kind, environment, process: None, addr: None, group: None, scratch };
         service.set("BYWASH_NATS_URL", nats_url);
         service.set("BYWASH_HTTP_ADDR", "127.0.0.1:0");
         service.set("BYWASH_LOG_FORMAT", "json");
@@ -75,6 +78,12 @@ impl Service {
     /// Removes a variable for the next start.
     pub fn unset(&mut self, name: &str) -> &mut Self {
         self.environment.remove(name);
+        self
+    }
+
+    /// It starts as a member of this control group.
+    pub fn confine(&mut self, group: &MemoryGroup) -> &mut Self {
+        self.group = Some(group.members_file());
         self
     }
 
@@ -101,7 +110,16 @@ impl Service {
 
     /// Starts the process and returns at once; it may end soon.
     pub fn spawn(&mut self) -> &mut Process {
-        let mut command = Command::new(binary(self.kind.program()));
+        let program = binary(self.kind.program());
+        let mut command = match &self.group {
+            None => Command::new(program),
+            Some(members_file) => {
+                // The shell joins, and becomes the program.
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-euc", "echo $$ >\"$0\"; exec \"$@\""]).arg(members_file).arg(program);
+                shell
+            }
+        };
         // What the tester's own shell has set must not decide how a test ends.
         command.env_clear().envs(&self.environment).current_dir(self.scratch.path());
         let log = self.scratch.path().join("service.log");

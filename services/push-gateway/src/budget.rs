@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::Shutdown;
 
@@ -13,6 +13,9 @@ use crate::worker::{self, WorkerHandle};
 
 /// How often the figure is looked at: a gateway fills its memory in seconds, not in milliseconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the heap's free pages go back to the system while there is a level: it takes milliseconds, in which threads
+/// that allocate may wait. At the last level it is done before each look, or sessions were closed for memory that is free.
+const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(1);
 /// Sessions that are closed at one look while the last level lasts, of each worker.
 const SHED_PER_LOOK: usize = 8;
 /// A level ends only when the use is this far below its beginning, in parts of a thousand.
@@ -77,17 +80,24 @@ impl Budget {
         metrics: GatewayMetrics,
         shutdown: Shutdown,
     ) {
-        let source = Source::find(limit_bytes);
+        let source = Source::new(limit_bytes, own_group());
         let Some(budget_bytes) = source.budget_bytes else {
             tracing::info!("no limit of memory is known; set --memory-budget-bytes to have one kept");
             return;
         };
         metrics.memory_budget.set(i64::try_from(budget_bytes).unwrap_or(i64::MAX));
         let mut level = Level::Normal;
+        let mut given_back_at = Instant::now();
         loop {
             tokio::select! {
                 () = shutdown.requested() => return,
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+            let is_due = level > Level::Normal && given_back_at.elapsed() >= GIVE_BACK_INTERVAL;
+            if is_due || level == Level::Shed {
+                // Fails only when the runtime ends.
+                let _ = tokio::task::spawn_blocking(give_back).await;
+                given_back_at = Instant::now();
             }
             let Some(used_bytes) = source.used_bytes() else { continue };
             metrics.memory_used.set(i64::try_from(used_bytes).unwrap_or(i64::MAX));
@@ -107,41 +117,55 @@ impl Budget {
     }
 }
 
+/// Gives pages that are free in the heap back to the system. The allocator alone keeps them, for its threads to use
+/// again, and a gateway whose clients are long gone would refuse new ones.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code, reason = "the allocator has no other door")]
+fn give_back() {
+    // SAFETY: it has no preconditions and takes the allocator's own locks (malloc_trim(3): "MT-Safe").
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn give_back() {}
+
+/// The files of a control group that tell what it may use, and what it uses: their sum. Version 1 counts what TCP holds
+/// apart, and only where that has a limit of its own; else a group does not know of it.
+const GROUP_FILES: [(&str, &[&str]); 2] = [
+    ("memory.max", &["memory.current"]),
+    ("memory.limit_in_bytes", &["memory.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes"]),
+];
+/// A limit beyond this is version 1's word for none.
+const NO_LIMIT_BYTES: u64 = 1 << 60;
+
 /// Where the figures come from.
 struct Source {
     budget_bytes: Option<u64>,
     /// Of the control group, where the process has one of its own.
-    group_file: Option<PathBuf>,
+    group: Option<(PathBuf, &'static [&'static str])>,
 }
 
 impl Source {
-    fn find(limit_bytes: Option<u64>) -> Self {
-        let own = own_group();
-        let read_limit =
-            |folder: &Path, name: &str| number(&folder.join(name)).filter(|limit| *limit < 1 << 60);
-        let (group_limit, group_file) = match &own {
-            Some(folder) if folder.join("memory.current").exists() => {
-                (read_limit(folder, "memory.max"), Some(folder.join("memory.current")))
-            }
-            Some(folder) if folder.join("memory.usage_in_bytes").exists() => {
-                (read_limit(folder, "memory.limit_in_bytes"), Some(folder.join("memory.usage_in_bytes")))
-            }
-            _ => (None, None),
-        };
+    /// The operator's limit goes before that of the process's own `group`.
+    fn new(limit_bytes: Option<u64>, group: Option<PathBuf>) -> Self {
+        let limited = group.and_then(|folder| {
+            let limit_of = |name| number(&folder.join(name)).filter(|limit| *limit < NO_LIMIT_BYTES);
+            let (limit, used) = GROUP_FILES.iter().find_map(|(name, used)| Some((limit_of(name)?, *used)))?;
+            Some((limit, (folder, used)))
+        });
         // A group without a limit is shared with others, whose memory is none of ours.
-        let group_file = group_file.filter(|_| group_limit.is_some());
-        Self { budget_bytes: limit_bytes.or(group_limit), group_file }
+        let (group_limit, group) = limited.unzip();
+        Self { budget_bytes: limit_bytes.or(group_limit), group }
     }
 
     /// Bytes in use: the group's without page cache that can go at once, else the resident set and the kernel's for TCP.
     fn used_bytes(&self) -> Option<u64> {
-        match &self.group_file {
-            Some(file) => {
-                let inactive = file.with_file_name("memory.stat");
-                Some(number(file)?.saturating_sub(inactive_file_bytes(&inactive).unwrap_or(0)))
-            }
-            None => Some(resident_bytes()? + tcp_bytes().unwrap_or(0)),
-        }
+        let Some((folder, used)) = &self.group else {
+            return Some(resident_bytes()? + tcp_bytes().unwrap_or(0));
+        };
+        let counted: Vec<u64> = used.iter().filter_map(|name| number(&folder.join(name))).collect();
+        let cache_bytes = inactive_file_bytes(&folder.join("memory.stat")).unwrap_or(0);
+        (!counted.is_empty()).then(|| counted.iter().sum::<u64>().saturating_sub(cache_bytes))
     }
 }
 
@@ -164,9 +188,7 @@ fn own_group() -> Option<PathBuf> {
         unified.map(|path| format!("/sys/fs/cgroup{path}")),
         unified.map(|_| "/sys/fs/cgroup".to_owned()),
     ];
-    let has_figures = |folder: &PathBuf| {
-        folder.join("memory.current").exists() || folder.join("memory.usage_in_bytes").exists()
-    };
+    let has_figures = |folder: &PathBuf| GROUP_FILES.iter().any(|(_, used)| folder.join(used[0]).exists());
     candidates.into_iter().flatten().map(PathBuf::from).find(has_figures)
 }
 
@@ -184,7 +206,7 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// What the kernel holds for TCP, of all processes in this network namespace.
+/// What the kernel holds for TCP, of all processes of this machine: it has no other figure outside of groups.
 fn tcp_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/net/sockstat").ok()?;
     let line = text.lines().find(|line| line.starts_with("TCP:"))?;
@@ -209,7 +231,32 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        let used = Source::find(Some(1 << 40)).used_bytes().unwrap();
+        let used = Source::new(Some(1 << 40), None).used_bytes().unwrap();
         assert!(used > 100_000, "{used}");
+    }
+
+    #[test]
+    fn a_group_of_either_version_counts_with_its_sockets_and_without_cache_that_can_go() {
+        let group = std::env::temp_dir().join(format!("bywash-budget-{}", std::process::id()));
+        let version_1: &[(&str, &str)] = &[
+            ("memory.limit_in_bytes", "1000"),
+            ("memory.usage_in_bytes", "300"),
+            ("memory.kmem.tcp.usage_in_bytes", "50"),
+        ];
+        let version_2: &[(&str, &str)] = &[("memory.max", "1000"), ("memory.current", "350")];
+        let unlimited: &[(&str, &str)] = &[("memory.max", "max"), ("memory.current", "350")];
+        for (files, budget, used) in
+            [(version_1, Some(1000), Some(310)), (version_2, Some(1000), Some(310)), (unlimited, None, None)]
+        {
+            std::fs::create_dir(&group).unwrap();
+            for (name, text) in files.iter().chain(&[("memory.stat", "active_file 7\ninactive_file 40\n")]) {
+                std::fs::write(group.join(name), text).unwrap();
+            }
+            let source = Source::new(None, Some(group.clone()));
+            assert_eq!(source.budget_bytes, budget);
+            // Without a limit it is not the group's figure, but the process's own.
+            assert!(used.is_none() && source.group.is_none() || source.used_bytes() == used, "{files:?}");
+            std::fs::remove_dir_all(&group).unwrap();
+        }
     }
 }

@@ -2,11 +2,12 @@
 //! connections, and what they come to together.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chassis::{Nats, Shutdown};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, future};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +16,9 @@ use crate::worker::{Query, WorkerHandle};
 
 /// Every pod hears this.
 const SUBJECT: &str = "cmd.gateway.all";
-/// How long the pods have to answer; who has not by then is not counted.
+/// How long the pods have to answer; who has not by then is not counted. All of it is waited: how many pods there are is
+/// not known here, and one that answers late is one with many clients.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// How long to wait for another answer once there is one: pods that are well answer within milliseconds.
-const QUIET: Duration = Duration::from_millis(150);
 /// Clients that a pod lists at most; the totals count all.
 pub const CLIENTS_LISTED_MAX: usize = 1_000;
 /// A pod without a connection to NATS subscribes again after this time.
@@ -109,7 +109,7 @@ impl Fleet {
     pub async fn connections(&self, protocols: &[&str]) -> Connections {
         let protocols = protocols.iter().map(|name| (*name).to_owned()).collect();
         let mut all = Connections::default();
-        for pod in self.ask::<Connections>(&Question::Connections { protocols }).await {
+        for pod in self.ask::<Connections>(&Question::Connections { protocols }, |_| false).await {
             all.total += pod.total;
             all.clients.extend(pod.clients);
         }
@@ -120,7 +120,8 @@ impl Fleet {
     /// Who follows `topic`, on all pods.
     pub async fn presence(&self, topic: &str) -> Presence {
         let mut all = Presence::default();
-        for pod in self.ask::<Presence>(&Question::Presence { topic: topic.to_owned() }).await {
+        let question = Question::Presence { topic: topic.to_owned() };
+        for pod in self.ask::<Presence>(&question, |_| false).await {
             all.num_clients += pod.num_clients;
             all.users.extend(pod.users);
         }
@@ -129,37 +130,31 @@ impl Fleet {
 
     /// Ends a connection, wherever it is. Whether there was one.
     pub async fn close(&self, id: &str) -> bool {
-        self.ask::<bool>(&Question::Close { id: id.to_owned() }).await.contains(&true)
+        self.ask(&Question::Close { id: id.to_owned() }, |&found| found).await.contains(&true)
     }
 
-    /// Every pod's answer; this pod's own even without NATS.
-    async fn ask<A: DeserializeOwned>(&self, question: &Question) -> Vec<A> {
-        let read = |bytes: &Bytes| serde_json::from_slice(bytes).ok();
+    /// Every pod's answer, up to the one that is enough; this pod's own even without NATS.
+    async fn ask<A: DeserializeOwned>(&self, question: &Question, is_enough: fn(&A) -> bool) -> Vec<A> {
         if self.nats.is_connected()
-            && let Ok(answers) = self.scatter(question).await
-            && !answers.is_empty()
+            && let Ok(replies) = self.scatter(question).await
         {
-            return answers.iter().filter_map(read).collect();
-        }
-        read(&self.answer_here(question).await).into_iter().collect()
-    }
-
-    async fn scatter(&self, question: &Question) -> Result<Vec<Bytes>, async_nats::Error> {
-        let client = self.nats.client();
-        let inbox = client.new_inbox();
-        let mut replies = client.subscribe(inbox.clone()).await?;
-        let text = serde_json::to_vec(question)?;
-        client.publish_with_reply(SUBJECT, inbox, text.into()).await?;
-        let mut answers = Vec::new();
-        let end = tokio::time::Instant::now() + DEADLINE;
-        loop {
-            let quiet = if answers.is_empty() { DEADLINE } else { QUIET };
-            let until = end.min(tokio::time::Instant::now() + quiet);
-            match tokio::time::timeout_at(until, replies.next()).await {
-                Ok(Some(message)) if message.status.is_none() => answers.push(message.payload),
-                _ => return Ok(answers),
+            let answers = gather(replies, is_enough).await;
+            if !answers.is_empty() {
+                return answers;
             }
         }
+        serde_json::from_slice(&self.answer_here(question).await).into_iter().collect()
+    }
+
+    /// Asks all pods; what they reply.
+    async fn scatter(&self, question: &Question) -> Result<impl Stream<Item = Bytes>, async_nats::Error> {
+        let client = self.nats.client();
+        let inbox = client.new_inbox();
+        let replies = client.subscribe(inbox.clone()).await?;
+        let text = serde_json::to_vec(question)?;
+        client.publish_with_reply(SUBJECT, inbox, text.into()).await?;
+        // A status is the server's word that nobody listens.
+        Ok(replies.take_while(|reply| future::ready(reply.status.is_none())).map(|reply| reply.payload))
     }
 
     async fn answer_here(&self, question: &Question) -> Bytes {
@@ -206,5 +201,54 @@ impl Fleet {
             }
         }
         false
+    }
+}
+
+/// What arrives before the deadline, up to the answer that is enough. What cannot be read is of another version of pod.
+async fn gather<A: DeserializeOwned>(
+    replies: impl Stream<Item = Bytes>,
+    is_enough: fn(&A) -> bool,
+) -> Vec<A> {
+    let end = tokio::time::Instant::now() + DEADLINE;
+    let mut replies = pin!(replies);
+    let mut answers = Vec::new();
+    while let Ok(Some(reply)) = tokio::time::timeout_at(end, replies.next()).await {
+        answers.extend(serde_json::from_slice::<A>(&reply));
+        if answers.last().is_some_and(is_enough) {
+            break;
+        }
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Answers and when they arrive, milliseconds from now.
+    fn replies(answers: &'static [(u64, &'static str)]) -> impl Stream<Item = Bytes> {
+        let begin = Instant::now();
+        stream::iter(answers).then(move |&(after_ms, text)| async move {
+            tokio::time::sleep_until(begin + Duration::from_millis(after_ms)).await;
+            Bytes::from(text)
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_that_answers_late_counts_until_the_deadline() {
+        let begin = Instant::now();
+        let answers = gather::<u32>(replies(&[(0, "1"), (1, "{}"), (499, "2"), (501, "4")]), |_| false).await;
+        assert_eq!((answers, begin.elapsed()), (vec![1, 2], DEADLINE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_more_than_the_answer_that_is_enough() {
+        let begin = Instant::now();
+        let answers =
+            gather(replies(&[(0, "false"), (5, "true"), (9, "false")]), |&found: &bool| found).await;
+        assert_eq!((answers, begin.elapsed()), (vec![false, true], Duration::from_millis(5)));
     }
 }

@@ -15,6 +15,7 @@ mod gateway_bad_input;
 mod governor;
 mod lifecycle;
 mod logs;
+mod memory_budget;
 mod openapi;
 mod published_centrifuge;
 mod published_centrifuge_tokens;

@@ -13,6 +13,7 @@ use bywash_tests::wait::{DEADLINE, eventually};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -240,6 +241,29 @@ async fn websockets_of_every_protocol_work_over_tls_and_end_with_a_close() {
 }
 
 #[tokio::test]
+async fn a_client_of_tls_gets_a_ticket_for_tls_alone_and_is_told_the_port_of_https() {
+    let secure = Secure::start().await;
+    let ask = || post("/api/events/ticket", &Value::Null);
+    let mut http1 = secure.certificate.http1(secure.addr()).await.unwrap();
+    let mut http2 = secure.certificate.http2(secure.addr()).await.unwrap();
+    let answers = [http1.send_request(ask()).await.unwrap(), http2.send_request(ask()).await.unwrap()];
+    for answer in answers {
+        assert_eq!(answer.status(), 201, "{answer:?}");
+        let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+        let is_secure = |cookie: &&HeaderValue| cookie.to_str().unwrap().ends_with("; Secure");
+        assert!(cookies.len() == 2 && cookies.iter().all(is_secure), "{cookies:?}");
+    }
+    let mut ws = secure.websocket("/socket.io/?EIO=4&transport=websocket").await;
+    ws.send(Message::text("40")).await.unwrap();
+    let mut told = String::new();
+    while !told.contains("connection_status") {
+        let message = tokio::time::timeout(DEADLINE, ws.next()).await.expect("its status").unwrap().unwrap();
+        told = message.to_text().unwrap().to_owned();
+    }
+    assert!(told.contains("\"port\":443"), "its address names no port: {told}");
+}
+
+#[tokio::test]
 async fn a_socketio_client_moves_from_polling_to_websocket_over_tls() {
     let secure = Secure::start().await;
     let polling = "/socket.io/?EIO=4&transport=polling";
@@ -341,6 +365,27 @@ async fn a_handshake_that_is_slow_broken_or_of_no_known_version_is_cut_and_count
     secure.counted(&outcome("timeout"), 2.0).await;
     let (status, _) = secure.get("/api/profile").await;
     assert_eq!(status, 200, "others are served meanwhile and after");
+}
+
+#[tokio::test]
+async fn a_connection_of_http2_that_breaks_the_protocol_is_ended_and_counted() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // HEADERS of the first stream, whole and the last of it.
+    const HEADERS: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01";
+    let secure = Secure::start().await;
+    for (count, (what, sent)) in (1..).zip([
+        ("another protocol", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()),
+        ("a compressed field that is none", [PREFACE, HEADERS, &[0xff; 6]].concat()),
+        ("a stream that only servers open", [PREFACE, b"\0\0\x01\x01\x05\0\0\0\x02\x82"].concat()),
+    ]) {
+        let mut socket = secure.certificate.connect(secure.addr(), HTTP2).await.unwrap();
+        socket.write_all(&sent).await.unwrap();
+        let mut rest = Vec::new();
+        // A reset is an end as well.
+        let ended = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{what} is still listened to");
+        secure.counted("bywash_http_bad_heads_total{reason=\"malformed\"}", f64::from(count)).await;
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One connection of HTTP/1.1, over TCP or TLS.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +50,21 @@ impl BadHeads {
             error if error.is_parse_too_large() => "too_large",
             error if error.is_parse() => "malformed",
             error if error.is_timeout() && has_begun => "slow",
+            _ => return,
+        };
+        self.0.with_label_values(&[reason]).inc();
+    }
+
+    /// Of a connection of HTTP/2 that ended: only what spoils all of it is told here. What spoils one stream, as a field
+    /// that is not allowed or a list that is too large, is answered below us and told to nobody.
+    pub(super) fn count_http2(&self, error: &hyper::Error) {
+        let found = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+        // What the client says of us is none of these.
+        let reason = match found.filter(|error| error.is_library()).and_then(h2::Error::reason) {
+            Some(
+                h2::Reason::PROTOCOL_ERROR | h2::Reason::COMPRESSION_ERROR | h2::Reason::FRAME_SIZE_ERROR,
+            ) => "malformed",
+            Some(h2::Reason::ENHANCE_YOUR_CALM) => "flood",
             _ => return,
         };
         self.0.with_label_values(&[reason]).inc();

@@ -25,6 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use super::http1::BadHeads;
 use super::pair;
 use super::takeover::{Peer, Takeover};
 
@@ -56,6 +57,7 @@ pub(super) async fn serve<S>(
     io: S,
     peer: Peer,
     router: Router,
+    bad_heads: &BadHeads,
     _slot: OwnedSemaphorePermit,
     closing: impl Future<Output = ()>,
 ) where
@@ -90,6 +92,7 @@ pub(super) async fn serve<S>(
         tokio::select! {
             ended = &mut serving => {
                 if let Err(error) = ended {
+                    bad_heads.count_http2(&error);
                     // The client's: it went away, or broke a rule of the protocol and was told which.
                     tracing::debug!(error = &error as &dyn std::error::Error, "an HTTP/2 connection broke off");
                 }

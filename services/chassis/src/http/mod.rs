@@ -135,7 +135,8 @@ impl Server {
                     continue;
                 }
             };
-            let (router, tls, peer) = (router.clone(), self.tls.clone(), Peer(peer));
+            let (router, tls) = (router.clone(), self.tls.clone());
+            let peer = Peer { addr: peer, is_tls: tls.is_some() };
             let bad_heads = self.bad_heads.clone();
             let mut closing = closing.subscribe();
             let closing = async move {
@@ -196,7 +197,9 @@ async fn secured(
     // Boxed, so that a connection that lasts keeps the memory of none of these.
     match Box::pin(tls.accept(socket)).await {
         None => {}
-        Some(Secured::Http2(stream)) => Box::pin(http2::serve(stream, peer, router, slot, closing)).await,
+        Some(Secured::Http2(stream)) => {
+            Box::pin(http2::serve(stream, peer, router, bad_heads, slot, closing)).await
+        }
         Some(Secured::Http1(stream)) => {
             let Some(taken) = Box::pin(http1::serve(stream, peer, router, bad_heads, closing)).await else {
                 return;

@@ -39,6 +39,11 @@ impl Takeover {
     }
 }
 
-/// The other end's address, in the extensions of each request.
+/// The other end of the connection, in the extensions of each request.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Whether it speaks TLS with us; what an ingress does before is not known here.
+    pub is_tls: bool,
+}

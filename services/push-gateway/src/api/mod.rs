@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
-use chassis::http::Takeover;
+use chassis::http::{Peer, Takeover};
 use chassis::{ApiError, Auth, Endpoints, Identity, Nats, Operation, Role};
 use proto_schemas::TopicPattern;
 use serde::Serialize;
@@ -185,6 +185,11 @@ pub fn switched_off(what: &str) -> ApiError {
 /// 403 unless the client may follow all of `topics`.
 pub fn permitted(identity: &Identity, topics: &[TopicPattern]) -> Result<(), ApiError> {
     topics.iter().try_for_each(|topic| identity.require_topic(topic))
+}
+
+/// Whether the client itself speaks TLS: with this service, or with the ingress, which says so.
+pub fn is_tls(peer: Peer, headers: &HeaderMap) -> bool {
+    peer.is_tls || header(headers, "x-forwarded-proto") == Some("https")
 }
 
 /// The header's text, where it is there and text.

@@ -117,7 +117,7 @@ impl FromRequestParts<Api> for Upgrade {
         let offered: Vec<String> =
             offered.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let (token, token_subprotocol) = token_of(&offered, headers);
-        let Some((takeover, Peer(peer))) =
+        let Some((takeover, Peer { addr: peer, .. })) =
             parts.extensions.get::<Takeover>().cloned().zip(parts.extensions.get::<Peer>().copied())
         else {
             return Err(websocket_required());

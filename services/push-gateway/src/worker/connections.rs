@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 use proto_schemas::TopicPattern;
+use socket2::SockRef;
 
 use super::Worker;
 use crate::codec::{Action, CloseReason, Notice, Tell};
@@ -195,6 +196,11 @@ impl Worker {
         let mut moved = Vec::new();
         session.cursors.clear(index, &mut self.hub, |follower, slot| moved.push((follower, slot)));
         self.note_moved(&mut moved);
+        if matches!(reason, CloseReason::Stalled | CloseReason::Overloaded) {
+            // Reset: else the kernel keeps what a client does not take, for minutes after its session. Fails only when
+            // the client has done the same.
+            let _ = SockRef::from(&session.socket).set_linger(Some(Duration::ZERO));
+        }
         // Fails only for a socket that was never registered.
         let _ = self.poll.registry().deregister(&mut session.socket);
         let (protocol, endpoint) = (session.codec.protocol(), session.codec.endpoint());

@@ -134,8 +134,7 @@ impl Worker {
             .collect();
         blocked.sort_unstable();
         for (_, index) in blocked.into_iter().take(count) {
-            self.close_politely(index, CloseReason::Overloaded);
-            // It takes nothing, so there is nothing to wait for.
+            // It takes nothing, so it cannot be told.
             self.close(index, CloseReason::Overloaded);
         }
     }

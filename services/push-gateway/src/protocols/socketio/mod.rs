@@ -43,7 +43,7 @@ use connection::{Gateway, SocketIo};
 use packet::Transport;
 use polling::{Polled, Refused, Sessions};
 
-use crate::api::{Api, Handover, Upgrade, header as text_of, switched_off, upgrade_operation};
+use crate::api::{Api, Handover, Upgrade, header as text_of, is_tls, switched_off, upgrade_operation};
 use crate::codec::Action;
 use crate::metrics::BadInput;
 
@@ -214,7 +214,7 @@ fn check(parameters: &Parameters) -> Result<Transport, Refusal> {
 async fn receive(
     State(api): State<Api>,
     Extension(shared): SharedExtension,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     Query(parameters): Query<Parameters>,
     upgrade: Result<Upgrade, ApiError>,
@@ -226,7 +226,7 @@ async fn receive(
     let shared = shared.get_or_init(|| Shared::new(&api));
     let connection = || {
         let key = key_of(&headers).map(str::to_owned);
-        SocketIo::new(Arc::clone(&shared.gateway), transport, key, port(&headers))
+        SocketIo::new(Arc::clone(&shared.gateway), transport, key, port(&headers, is_tls(peer, &headers)))
     };
     match (transport, parameters.sid) {
         (Transport::WebSocket, None) => {
@@ -252,17 +252,17 @@ async fn receive(
         }
         (Transport::Polling, None) => {
             shared.sessions.has_room()?;
-            let place = api.admit(None, peer).map_err(IntoResponse::into_response)?;
+            let place = api.admit(None, peer.addr).map_err(IntoResponse::into_response)?;
             let (near, far) = polling::pair().map_err(|error| {
                 tracing::warn!(%error, "a polling session cannot be opened");
                 Response::from(Refused::TooMany)
             })?;
             let codec = Box::new(connection());
-            let handover = Handover { peer, codec, head: Body::new(), actions: Vec::new(), place };
+            let handover = Handover { peer: peer.addr, codec, head: Body::new(), actions: Vec::new(), place };
             let session = api.open_local(near, handover).await.ok_or(Refused::UnknownSession)?;
             let id = new_id();
             let open = shared.open_packet(&id, &["websocket"]);
-            shared.sessions.insert(id, Polled::new(session, far));
+            shared.sessions.insert(id, Arc::new(Polled::new(session, far)));
             Ok(payload(open.into()))
         }
         (Transport::Polling, Some(id)) => {
@@ -328,8 +328,7 @@ fn payload(packets: Body) -> Response {
 }
 
 /// Where the client reached us, as far as it says.
-fn port(headers: &HeaderMap) -> u16 {
-    let is_tls = text_of(headers, "x-forwarded-proto") == Some("https");
+fn port(headers: &HeaderMap, is_tls: bool) -> u16 {
     let named = text_of(headers, "host").and_then(|host| host.rsplit_once(':')?.1.parse().ok());
     named.unwrap_or(if is_tls { 443 } else { 80 })
 }
@@ -348,14 +347,15 @@ mod tests {
 
     #[test]
     fn the_port_is_the_one_that_the_client_named() {
-        let told = |pairs: &[(&'static str, &'static str)]| {
-            let parsed = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            port(&parsed.collect::<HeaderMap>())
-        };
-        assert_eq!(told(&[("host", "localhost:8000")]), 8000);
-        assert_eq!(told(&[("host", "[::1]:8001")]), 8001);
-        assert_eq!(told(&[("host", "example.org")]), 80);
-        assert_eq!(told(&[("host", "example.org"), ("x-forwarded-proto", "https")]), 443);
+        for (host, is_tls, expected) in [
+            ("localhost:8000", true, 8000),
+            ("[::1]:8001", false, 8001),
+            ("example.org", false, 80),
+            ("example.org", true, 443),
+        ] {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            assert_eq!(port(&headers, is_tls), expected, "{host}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
@@ -68,8 +68,8 @@ pub struct Polled {
     socket: UnixStream,
     // Held by the poll that waits; a second one is refused.
     reading: tokio::sync::Mutex<Reading>,
-    // Posts put their packets in one after the other.
-    writing: tokio::sync::Mutex<()>,
+    // Posts put their packets in one after the other; held until the last byte of one is in.
+    writing: Arc<tokio::sync::Mutex<()>>,
     // When the client was last here; written at each request.
     seen_at: Mutex<Instant>,
     /// A WebSocket that may take over is there.
@@ -103,7 +103,7 @@ impl Polled {
             session,
             socket,
             reading: tokio::sync::Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
+            writing: Arc::default(),
             seen_at: Mutex::new(Instant::now()),
             is_upgrading: AtomicBool::new(false),
             releasing: watch::Sender::new(false),
@@ -156,34 +156,50 @@ impl Polled {
         true
     }
 
-    /// Gives the packets of a payload to the session.
+    /// Gives the packets of a payload to the session: all of them, or none where it is refused as busy.
     ///
     /// # Errors
     /// [`Refused::Busy`], [`Refused::UnknownSession`].
-    pub async fn post(&self, payload: &[u8]) -> Result<(), Refused> {
+    pub async fn post(self: &Arc<Self>, payload: &[u8]) -> Result<(), Refused> {
         self.seen();
-        let write = async {
-            let _turn = self.writing.lock().await;
-            self.write_all(payload).await?;
-            self.write_all(&[SEPARATOR]).await
+        let mut bytes = Bytes::from([payload, &[SEPARATOR]].concat());
+        let begin = async {
+            let turn = Arc::clone(&self.writing).lock_owned().await;
+            io::Result::Ok((turn, self.write_some(&bytes).await?))
         };
-        match tokio::time::timeout(POST_TIMEOUT, write).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Refused::UnknownSession),
-            Err(_) => Err(Refused::Busy),
+        let (turn, taken) = tokio::time::timeout(POST_TIMEOUT, begin)
+            .await
+            .map_err(|_| Refused::Busy)?
+            .map_err(|_| Refused::UnknownSession)?;
+        bytes.advance(taken);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // The session has a part of it, so it gets the rest as well, whether or not the request still waits. A session
+        // that takes nothing for long is closed by its worker, and this ends.
+        let polled = Arc::clone(self);
+        let rest = tokio::spawn(async move {
+            let _turn = turn;
+            while !bytes.is_empty() {
+                bytes.advance(polled.write_some(&bytes).await?);
+            }
+            io::Result::Ok(())
+        });
+        match tokio::time::timeout(POST_TIMEOUT, rest).await {
+            Ok(Ok(Ok(()))) | Err(_) => Ok(()),
+            Ok(_) => Err(Refused::UnknownSession),
         }
     }
 
-    async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
+    /// Writes what the session takes; waits until that is something.
+    async fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
             self.socket.writable().await?;
             match self.socket.try_write(bytes) {
-                Ok(length) => bytes = &bytes[length..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+                written => return written,
             }
         }
-        Ok(())
     }
 
     fn seen(&self) {
@@ -213,9 +229,11 @@ impl Polled {
         self.seen();
     }
 
-    /// Ends this side's part. A poll that is still there ends first, as [`Self::release_polls`] has told it to.
+    /// Ends this side's part. A poll that is still there ends first, as [`Self::release_polls`] has told it to, and so does
+    /// a post.
     pub async fn take(&self) -> io::Result<Taken> {
         use std::os::fd::AsFd;
+        let _turn = self.writing.lock().await;
         let mut reading = self.reading.lock().await;
         reading.moved = true;
         Ok(Taken {
@@ -273,8 +291,8 @@ impl Sessions {
     }
 
     /// Adds one.
-    pub fn insert(self: &Arc<Self>, id: String, polled: Polled) {
-        self.lock().insert(id, Arc::new(polled));
+    pub fn insert(self: &Arc<Self>, id: String, polled: Arc<Polled>) {
+        self.lock().insert(id, polled);
         if !self.is_swept.swap(true, Ordering::AcqRel) {
             tokio::spawn(Arc::clone(self).sweep());
         }
@@ -317,9 +335,9 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
 
-    fn session() -> (Polled, StdUnixStream) {
+    fn session() -> (Arc<Polled>, StdUnixStream) {
         let (near, far) = pair().unwrap();
-        (Polled::new(SessionRef::nowhere(), far), near)
+        (Arc::new(Polled::new(SessionRef::nowhere(), far)), near)
     }
 
     #[test]
@@ -344,7 +362,6 @@ mod tests {
     #[tokio::test]
     async fn a_poll_waits_for_packets_and_a_second_one_is_refused() {
         let (polled, mut near) = session();
-        let polled = Arc::new(polled);
         let first = tokio::spawn({
             let polled = Arc::clone(&polled);
             async move { polled.poll().await }
@@ -397,20 +414,43 @@ mod tests {
         assert_eq!(polled.poll().await, Err(Refused::UnknownSession));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_nobody_reads_stays_within_the_pair_and_a_post_that_nobody_takes_ends() {
-        let (polled, mut near) = session();
+    #[tokio::test]
+    async fn what_nobody_reads_stays_within_the_pair() {
+        let (_polled, mut near) = session();
         let written = near.write(&vec![b'x'; 4 * 1024 * 1024]).unwrap();
         assert!(written <= 4 * PAIR_BUFFER_BYTES, "{written} bytes hide in the kernel");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn posts_that_nobody_takes_end_and_reach_the_session_whole_or_not_at_all() {
+        let (polled, mut near) = session();
         let payload = vec![b'4'; PACKET_SIZE_MAX];
-        let mut refused = Ok(());
-        for _ in 0..8 {
+        let (mut taken, mut refused) = (0, Ok(()));
+        while refused.is_ok() && taken < 8 {
             refused = polled.post(&payload).await;
-            if refused.is_err() {
-                break;
+            taken += usize::from(refused.is_ok());
+        }
+        assert_eq!(refused, Err(Refused::Busy), "after {taken}");
+        // A client that goes away while it waits changes nothing.
+        let left = tokio::time::timeout(POST_TIMEOUT / 2, polled.post(b"2"));
+        assert!(left.await.is_err());
+
+        let last = tokio::spawn({
+            let polled = Arc::clone(&polled);
+            async move { polled.post(b"3").await }
+        });
+        let mut expected = [&payload[..], &[SEPARATOR]].concat().repeat(taken);
+        expected.extend_from_slice(b"3\x1e");
+        let (mut read, mut piece) = (Vec::new(), vec![0; READ_SIZE]);
+        while read.len() < expected.len() {
+            match near.read(&mut piece) {
+                Ok(length) => read.extend_from_slice(&piece[..length]),
+                // The clock stands still, so nothing times out meanwhile.
+                Err(_) => tokio::task::yield_now().await,
             }
         }
-        assert_eq!(refused, Err(Refused::Busy));
+        assert!(read == expected, "{} bytes of {}", read.len(), expected.len());
+        assert_eq!(last.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]

@@ -87,7 +87,7 @@ async fn stream(
     State(api): State<Api>,
     opener: Opener,
     Extension(takeover): Extension<Takeover>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(Peer { addr: peer, .. }): Extension<Peer>,
     headers: HeaderMap,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, ApiError> {

@@ -3,17 +3,18 @@
 
 use std::time::SystemTime;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
+use axum::{Extension, Json};
 use chassis::auth::key_of;
+use chassis::http::Peer;
 use chassis::{ApiError, CanRead, Identity, Role, time};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{Api, header as text_of};
+use crate::api::{Api, header as text_of, is_tls};
 use crate::metrics::BadInput;
 use crate::tickets::{TicketError, TicketTooLarge};
 
@@ -39,6 +40,7 @@ pub struct TicketAnswer {
 pub async fn issue(
     State(api): State<Api>,
     CanRead(identity): CanRead,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
     let now = SystemTime::now();
@@ -46,7 +48,7 @@ pub async fn issue(
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, TicketTooLarge::CODE, error.to_string())
     })?;
     let left_s = ticket.expires_at.duration_since(now).unwrap_or_default().as_secs();
-    let cookies = AppendHeaders(cookies(&ticket.text, left_s, &headers));
+    let cookies = AppendHeaders(cookies(&ticket.text, left_s, is_tls(peer, &headers)));
     let body = TicketAnswer {
         ticket: ticket.text,
         expires_at: time::rfc3339(ticket.expires_at),
@@ -58,14 +60,14 @@ pub async fn issue(
 
 /// `DELETE /api/events/ticket` -> 204: the browser forgets the cookie, which no script can do. The ticket itself is good
 /// until its end, or until its key or token is revoked.
-pub async fn forget(headers: HeaderMap) -> impl IntoResponse {
-    (StatusCode::NO_CONTENT, AppendHeaders(cookies("", 0, &headers)))
+pub async fn forget(Extension(peer): Extension<Peer>, headers: HeaderMap) -> impl IntoResponse {
+    (StatusCode::NO_CONTENT, AppendHeaders(cookies("", 0, is_tls(peer, &headers))))
 }
 
 /// The cookie for each place where it counts.
-fn cookies(ticket: &str, left_s: u64, headers: &HeaderMap) -> [(HeaderName, HeaderValue); 2] {
-    // Over plain HTTP a browser would drop a cookie for TLS only; the ingress says which it was.
-    let secure = if text_of(headers, "x-forwarded-proto") == Some("https") { "; Secure" } else { "" };
+fn cookies(ticket: &str, left_s: u64, is_tls: bool) -> [(HeaderName, HeaderValue); 2] {
+    // Over plain HTTP a browser would drop a cookie for TLS only.
+    let secure = if is_tls { "; Secure" } else { "" };
     PATHS.map(|path| {
         let text =
             format!("{COOKIE}={ticket}; Path={path}; Max-Age={left_s}; HttpOnly; SameSite=Strict{secure}");
@@ -195,9 +197,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_forgotten_where_it_was_set() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-proto", "https".parse().unwrap());
-        for ((_, set), (_, forgotten)) in cookies("t.1", 60, &headers).iter().zip(cookies("", 0, &headers)) {
+        for ((_, set), (_, forgotten)) in cookies("t.1", 60, true).iter().zip(cookies("", 0, true)) {
             let (set, forgotten) = (set.to_str().unwrap(), forgotten.to_str().unwrap());
             assert_eq!(set.replace("=t.1;", "=;").replace("Max-Age=60", "Max-Age=0"), forgotten);
             assert!(set.ends_with("; HttpOnly; SameSite=Strict; Secure"), "{set}");

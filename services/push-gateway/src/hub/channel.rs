@@ -17,11 +17,24 @@ pub struct Follower {
     pub subscription: usize,
 }
 
+/// An event with its rank beside it: a search touches the list and no event.
+#[derive(Debug)]
+struct Listed {
+    rank: u64,
+    event: Arc<Event>,
+}
+
+impl Listed {
+    fn new(event: Arc<Event>) -> Self {
+        Self { rank: event.rank, event }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Channel {
     pattern: TopicPattern,
-    entries: VecDeque<Arc<Event>>,
+    entries: VecDeque<Listed>,
     /// Matching events up to this sequence are not, or no longer, listed. For state it is a rank, and 0 until ended keys
     /// are forgotten: every key's newest value is listed.
     evicted_seq: u64,
@@ -78,17 +91,27 @@ impl Channel {
 
     /// The first listed event after `rank` (see [`Event::rank`]) that still counts.
     ///
-    /// Cost: O(log of how far `rank` is behind the newest): most sessions lack the last one or none, and the middle of
-    /// a long list would be looked at for nothing.
+    /// Cost: O(1) where the channel lists all that its stream has; else O(log of how far `rank` is behind the newest):
+    /// most sessions lack the last one or none, and the middle of a long list would be looked at for nothing.
     pub fn next_after(&self, rank: u64) -> Option<&Arc<Event>> {
         let is_seen = |index: usize| self.entries[index].rank <= rank;
+        let length = self.entries.len();
+        // No more events than ranks are after it.
+        let ahead = self.entries.back()?.rank.saturating_sub(rank);
+        let lowest = length.saturating_sub(usize::try_from(ahead).unwrap_or(usize::MAX));
+        let first = if lowest < length && !is_seen(lowest) { lowest } else { self.search(lowest, is_seen) };
+        self.entries.range(first..).map(|listed| &listed.event).find(|event| !event.is_superseded())
+    }
+
+    /// Index of the first that is not seen; it is not before `lowest`.
+    fn search(&self, lowest: usize, is_seen: impl Fn(usize) -> bool) -> usize {
         let length = self.entries.len();
         let mut step = 1;
         while step < length && !is_seen(length - step) {
             step *= 2;
         }
         // What is before `low` is seen, and nothing from `high` on.
-        let (mut low, mut high) = (length.saturating_sub(step), length - step / 2);
+        let (mut low, mut high) = (length.saturating_sub(step).max(lowest), length - step / 2);
         while low < high {
             let middle = low.midpoint(high);
             if is_seen(middle) {
@@ -97,36 +120,38 @@ impl Channel {
                 high = middle;
             }
         }
-        self.entries.range(low..).find(|event| !event.is_superseded())
+        low
     }
 
     /// Subjects that have a value now (state only).
     pub fn keys(&self) -> Vec<&str> {
-        let current = self.entries.iter().filter(|event| !event.is_superseded() && !event.removed);
+        let events = self.entries.iter().map(|listed| &listed.event);
+        let current = events.filter(|event| !event.is_superseded() && !event.removed);
         let mut keys: Vec<_> = current.map(|event| event.topic.as_ref()).collect();
         keys.sort_unstable();
         keys
     }
 
     pub(super) fn push(&mut self, event: Arc<Event>, kind: TopicKind) {
-        self.entries.push_back(event);
+        self.entries.push_back(Listed::new(event));
         if kind == TopicKind::State && self.entries.len() >= self.compact_at {
-            self.entries.retain(|event| !event.is_superseded());
+            self.entries.retain(|listed| !listed.event.is_superseded());
             self.compact_at = COMPACT_MIN.max(self.entries.len() * 2);
         }
     }
 
     pub(super) fn fill<'a>(&mut self, events: impl Iterator<Item = &'a Arc<Event>>) {
-        self.entries.extend(events.filter(|event| self.pattern.matches(&event.topic)).cloned());
+        let matching = events.filter(|event| self.pattern.matches(&event.topic)).cloned();
+        self.entries.extend(matching.map(Listed::new));
     }
 
     pub(super) fn fill_state(&mut self, state: &StateTable) {
         self.fill(state.iter());
-        self.entries.make_contiguous().sort_unstable_by_key(|event| event.rank);
+        self.entries.make_contiguous().sort_unstable_by_key(|listed| listed.rank);
     }
 
     pub(super) fn evict(&mut self, event: &Event) {
-        if self.entries.front().is_some_and(|oldest| oldest.seq == event.seq) {
+        if self.entries.front().is_some_and(|oldest| oldest.event.seq == event.seq) {
             self.entries.pop_front();
         }
         self.evicted_seq = event.seq;

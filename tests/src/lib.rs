@@ -17,6 +17,7 @@ pub mod scratch;
 pub mod service;
 pub mod sse;
 pub mod swarm;
+mod swarm_process;
 pub mod tls;
 pub mod wait;
 pub mod ws;

@@ -20,6 +20,7 @@ pub const FACTS: &str = "kb.facts";
 pub struct Builder {
     services: Vec<Kind>,
     settings: Vec<(Option<Kind>, String, String)>,
+    keys: Option<Scratch>,
 }
 
 /// What runs. Everything ends when it is dropped.
@@ -30,6 +31,7 @@ pub struct Platform {
     pub nats: Nats,
     /// Answers and asks.
     pub http: reqwest::Client,
+    _keys: Option<Scratch>,
 }
 
 impl Builder {
@@ -54,6 +56,19 @@ impl Builder {
         self
     }
 
+    /// All services ask for one of these keys: objects with `id`, `key` and `roles`.
+    ///
+    /// # Panics
+    /// When their file cannot be written.
+    #[must_use]
+    pub fn keyed(mut self, keys: &Value) -> Self {
+        let folder = Scratch::new();
+        let file = folder.path().join("keys.json");
+        std::fs::write(&file, json!({"keys": keys}).to_string()).expect("a new folder is writable");
+        self.keys = Some(folder);
+        self.set_all("BYWASH_API_KEYS_FILE", &file.display().to_string())
+    }
+
     /// All services send their spans to `collector`, soon.
     #[must_use]
     pub fn traced(self, collector: &Collector) -> Self {
@@ -68,7 +83,8 @@ impl Builder {
     pub async fn start(self) -> Platform {
         let nats = Nats::start().await;
         set_up(&nats).await;
-        let mut platform = Platform { services: Vec::new(), nats, http: reqwest::Client::new() };
+        let http = reqwest::Client::new();
+        let mut platform = Platform { services: Vec::new(), nats, http, _keys: self.keys };
         for kind in self.services {
             let mut service = Service::new(kind, &platform.nats.url());
             for (_, name, value) in self.settings.iter().filter(|(of, ..)| of.is_none_or(|of| of == kind)) {

@@ -5,17 +5,17 @@
 //!
 //! - `Gloss(n00001740, "that which ...").`, one a synset: 117,791;
 //! - `Word(n00001740, "entity").`, one a word: 207,235. Underscores become spaces, the marker of an adjective's
-//!   position such as `(p)` is cut off, and words that differ only by case (`ddC`, `DDC`: 37 of them) count once, in the
-//!   first spelling, as WordNet's own index has them;
+//!   position such as `(p)` is cut off, and words that differ only by case (`ddC`, `DDC`: 37 of them) count once, in
+//!   the first spelling, as WordNet's own index has them;
 //! - one fact a relation to another synset: 235,707.
 //!
 //! **How the relations are counted.** WordNet's pointers connect synsets or single words of them. Here a relation is
 //! (kind, source synset, target synset), whatever words it came from: 365,119 distinct ones. Eight kinds come with an
 //! inverse, and the files hold both directions of each: hypernym/hyponym, instance, member, substance and part
-//! holonym/meronym, and the three domains (topic, region, usage). These 2 x 129,412 relations are folded to the direction
-//! that leads from the special to the general; the other can be derived by an inverse rule. What remains are 129,412 and
-//! the 106,295 relations of kinds that are their own inverse (antonym, similar, verb group, ...) or have none (entails,
-//! causes, ...): these stay as they stand, for WordNet does not hold both directions of all of them.
+//! holonym/meronym, and the three domains (topic, region, usage). These 2 x 129,412 relations are folded to the
+//! direction that leads from the special to the general; the other can be derived by an inverse rule. What remains are
+//! 129,412 and the 106,295 relations of kinds that are their own inverse (antonym, similar, verb group, ...) or have
+//! none (entails, causes, ...): these stay as they stand, for WordNet does not hold both directions of all of them.
 
 use anyhow::{Context, Result, bail, ensure};
 

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
-/// A JSON body, and an answer as the contract writes JSON (`7`, not `7.0`). Rejections: 400 `malformed_json`, 422 `invalid_body`, 415 `unsupported_media_type`, 413 `body_too_large`.
+/// A JSON body, and an answer as the contract writes JSON (`7`, not `7.0`). Rejections: 400 `malformed_json`, 422
+/// `invalid_body`, 415 `unsupported_media_type`, 413 `body_too_large`.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 

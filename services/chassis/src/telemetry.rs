@@ -1,5 +1,5 @@
-//! Logs and traces. Logs go to stderr, and by `log_records` to NATS. Traces go out by OTLP over gRPC when an endpoint is
-//! named (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`), and are off without one.
+//! Logs and traces. Logs go to stderr, and by `log_records` to NATS. Traces go out by OTLP over gRPC when an endpoint
+//! is named (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`), and are off without one.
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;

@@ -1,8 +1,8 @@
 //! What the governor answers over NATS: its state, and operators' commands with the checks and effects that they have
 //! over HTTP.
 //!
-//! `ENABLE_CONTROL_HTTP=false` switches off POST and PUT over HTTP and nothing here, as its name says: who wants no control
-//! at all gives nobody the role *control*.
+//! `ENABLE_CONTROL_HTTP=false` switches off POST and PUT over HTTP and nothing here, as its name says: who wants no
+//! control at all gives nobody the role *control*.
 
 use std::time::Duration;
 

@@ -45,7 +45,8 @@ impl ApiState {
     }
 }
 
-/// All endpoints of the knowledge base. What every service has (health, metrics, keys) comes from `chassis::http::router`.
+/// All endpoints of the knowledge base. What every service has (health, metrics, keys) comes from
+/// `chassis::http::router`.
 pub fn router(state: ApiState) -> Endpoints {
     let list = Operation::get("A page of facts, in the order of their numbers")
         .needs(Role::Read)

@@ -1,4 +1,5 @@
-//! What the knowledge base answers over NATS: its state, and searches in pages. Reads only; what is written comes by HTTP.
+//! What the knowledge base answers over NATS: its state, and searches in pages. Reads only; what is written comes by
+//! HTTP.
 
 mod pages;
 

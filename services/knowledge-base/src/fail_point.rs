@@ -1,7 +1,7 @@
 //! Named places where a test may make the process die, to prove that nothing is lost or told twice.
 //!
-//! `BYWASH_FAIL_POINT=<name>[:<count>]` aborts the process when it comes to the place for the count-th time (default 1).
-//! Without the variable a place costs one load of a pointer.
+//! `BYWASH_FAIL_POINT=<name>[:<count>]` aborts the process when it comes to the place for the count-th time (default
+//! 1). Without the variable a place costs one load of a pointer.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

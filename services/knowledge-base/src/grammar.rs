@@ -8,13 +8,15 @@ mod printer;
 
 pub use parser::{ParseError, parse};
 
-/// Longest statement in bytes, as sent and as printed. A dictionary gloss is below 600 bytes; documents have their own home.
+/// Longest statement in bytes, as sent and as printed. A dictionary gloss is below 600 bytes; documents have their own
+/// home.
 pub const STATEMENT_BYTES_MAX: usize = 8 * 1024;
 
 /// Most terms within one another, the fact itself included. Bounds the parser's stack.
 pub const DEPTH_MAX: usize = 32;
 
-/// Longest word or string, in bytes, by which facts can be found with `?entity=`. Longer strings are prose, found by search.
+/// Longest word or string, in bytes, by which facts can be found with `?entity=`. Longer strings are prose, found by
+/// search.
 pub const ENTITY_BYTES_MAX: usize = 128;
 
 /// One statement: a term that holds, or with `negated` does not hold.

@@ -215,8 +215,8 @@ impl Store {
         self.send_batch(facts, origin).await?.written().await
     }
 
-    /// Hands a batch over as [`Self::add_batch`] does, waiting for its turn when there are many, and not for its commit:
-    /// batches are added in the order in which they were handed over.
+    /// Hands a batch over as [`Self::add_batch`] does, waiting for its turn when there are many, and not for its
+    /// commit: batches are added in the order in which they were handed over.
     ///
     /// # Errors
     /// [`WriteError::Closed`].

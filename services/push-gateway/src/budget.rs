@@ -13,8 +13,9 @@ use crate::worker::{self, WorkerHandle};
 
 /// How often the figure is looked at: a gateway fills its memory in seconds, not in milliseconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// How often the heap's free pages go back to the system while there is a level: it takes milliseconds, in which threads
-/// that allocate may wait. At the last level it is done before each look, or sessions were closed for memory that is free.
+/// How often the heap's free pages go back to the system while there is a level: it takes milliseconds, in which
+/// threads that allocate may wait. At the last level it is done before each look, or sessions were closed for memory
+/// that is free.
 const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(1);
 /// Sessions that are closed at one look while the last level lasts, of each worker.
 const SHED_PER_LOOK: usize = 8;
@@ -158,7 +159,8 @@ impl Source {
         Self { budget_bytes: limit_bytes.or(group_limit), group }
     }
 
-    /// Bytes in use: the group's without page cache that can go at once, else the resident set and the kernel's for TCP.
+    /// Bytes in use: the group's without page cache that can go at once, else the resident set and the kernel's for
+    /// TCP.
     fn used_bytes(&self) -> Option<u64> {
         let Some((folder, used)) = &self.group else {
             return Some(resident_bytes()? + tcp_bytes().unwrap_or(0));

@@ -16,8 +16,8 @@ use crate::worker::{Query, WorkerHandle};
 
 /// Every pod hears this.
 const SUBJECT: &str = "cmd.gateway.all";
-/// How long the pods have to answer; who has not by then is not counted. All of it is waited: how many pods there are is
-/// not known here, and one that answers late is one with many clients.
+/// How long the pods have to answer; who has not by then is not counted. All of it is waited: how many pods there are
+/// is not known here, and one that answers late is one with many clients.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Clients that a pod lists at most; the totals count all.
 pub const CLIENTS_LISTED_MAX: usize = 1_000;

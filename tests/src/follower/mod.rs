@@ -1,6 +1,6 @@
-//! A light client of the gateway that keeps its place: it speaks any of the three protocols that resume, comes back with
-//! its token or position, and says what it was told. Thousands fit in one process. `words` is the conversation without a
-//! socket, `client` one that runs by itself, `source` publishes what is followed; what is told is judged by
+//! A light client of the gateway that keeps its place: it speaks any of the three protocols that resume, comes back
+//! with its token or position, and says what it was told. Thousands fit in one process. `words` is the conversation
+//! without a socket, `client` one that runs by itself, `source` publishes what is followed; what is told is judged by
 //! `crate::exact`.
 
 mod client;

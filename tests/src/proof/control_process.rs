@@ -1,5 +1,5 @@
-//! The negative control as a process: the knowledge base's store, its API and the chassis' HTTP server, with the mistake
-//! of `control.rs` around the API. No relay: its followers are its own.
+//! The negative control as a process: the knowledge base's store, its API and the chassis' HTTP server, with the
+//! mistake of `control.rs` around the API. No relay: its followers are its own.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;

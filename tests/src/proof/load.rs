@@ -1,8 +1,8 @@
 //! The measuring client: requests at times set beforehand, whatever the answers do (open loop). Latency counts from
 //! the due time, so a request that had to wait for its turn shows it.
 //!
-//! One thread a request under way, with blocking sockets: nothing here has a scheduler of its own that could add to what
-//! is measured, and the cost is the same in every phase.
+//! One thread a request under way, with blocking sockets: nothing here has a scheduler of its own that could add to
+//! what is measured, and the cost is the same in every phase.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};

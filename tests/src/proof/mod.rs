@@ -14,7 +14,6 @@ mod report;
 mod run;
 pub mod statistics;
 mod swarm;
-mod swarm_process;
 mod system;
 mod targets;
 pub mod verdict;

@@ -59,8 +59,8 @@ impl Phase {
         matches!(self, Self::Clients | Self::StalledClients | Self::ControlClients)
     }
 
-    /// The order of round `round`: each phase comes at another place in each round, so that a machine that slows down or
-    /// speeds up over the run favours none.
+    /// The order of round `round`: each phase comes at another place in each round, so that a machine that slows down
+    /// or speeds up over the run favours none.
     pub fn order(round: usize) -> [Self; 7] {
         let mut order = Self::ALL;
         // 3 has no factor in common with the number of phases, so places repeat only after that many rounds.

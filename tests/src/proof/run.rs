@@ -144,8 +144,8 @@ impl Proof {
         self.system.wait_for_relay().map(|_| ())
     }
 
-    /// One phase of a round. Measured again where other programs disturbed it: that depends on their CPU time alone, not
-    /// on any latency, so it favours no phase.
+    /// One phase of a round. Measured again where other programs disturbed it: that depends on their CPU time alone,
+    /// not on any latency, so it favours no phase.
     fn phase(&mut self, phase: Phase, round: usize, phases_left: usize) -> Result<()> {
         let (mut outcomes, mut observed) = self.attempt(phase, round)?;
         for _ in 1..ATTEMPTS_MAX {

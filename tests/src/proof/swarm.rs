@@ -12,6 +12,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::swarm_process::SwarmCommand;
+
 /// Receive buffer of a client that stalls: the smallest that the kernel grants.
 const STALLED_RECEIVE_BUFFER_BYTES: usize = 2304;
 /// Largest segment of a client that stalls: loopback's own is 64 KiB, and one of those would hide the stall.
@@ -63,6 +65,16 @@ pub struct Counts {
     pub bytes: u64,
     /// Why the command failed; empty where it did not.
     pub error: String,
+}
+
+impl SwarmCommand for Command {
+    const ROLE: &'static str = "clients";
+
+    type Counts = Counts;
+
+    fn error(counts: &Counts) -> &str {
+        &counts.error
+    }
 }
 
 struct Stream {

@@ -14,12 +14,12 @@ use super::load;
 use super::machine::{Cores, busy_seconds, cpu_seconds, pin_to};
 use super::phases::Phase;
 use super::swarm::{Command, Counts};
-use super::swarm_process::SwarmProcess;
 use crate::nats::Nats;
 use crate::platform::set_up;
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::service::{Kind, Service};
+use crate::swarm_process::SwarmProcess;
 
 /// Longer than any phase: a stalled client must stay to be measured.
 const STALL_TIMEOUT_S: &str = "600";
@@ -38,7 +38,7 @@ pub struct System {
     knowledge_base: Service,
     gateway: Service,
     control: Control,
-    swarm: SwarmProcess,
+    swarm: SwarmProcess<Command>,
     epoch: String,
 }
 
@@ -115,7 +115,8 @@ impl Drop for Control {
 }
 
 impl System {
-    /// Starts all of it, with its data below `folder`. This thread, and so the measuring client, stays on the API's core.
+    /// Starts all of it, with its data below `folder`. This thread, and so the measuring client, stays on the API's
+    /// core.
     ///
     /// # Errors
     /// When a part does not start.
@@ -167,7 +168,7 @@ impl System {
                 stalled,
             },
         };
-        self.swarm.command(&command).map(|_| ())
+        self.swarm.ask(&command).map(|_| ())
     }
 
     /// Closes all clients.
@@ -175,7 +176,7 @@ impl System {
     /// # Errors
     /// When the process that holds them is gone.
     pub fn disconnect(&mut self) -> Result<()> {
-        self.swarm.command(&Command::Disconnect).map(|_| ())
+        self.swarm.ask(&Command::Disconnect).map(|_| ())
     }
 
     /// What the clients have received since they connected.
@@ -183,7 +184,7 @@ impl System {
     /// # Errors
     /// When the process that holds them is gone.
     pub fn received(&mut self) -> Result<Counts> {
-        self.swarm.command(&Command::Count)
+        self.swarm.ask(&Command::Count)
     }
 
     /// Stops the process that the phase is about.

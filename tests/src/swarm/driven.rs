@@ -1,15 +1,14 @@
 //! A swarm as a process of its own that obeys the bench: one command a line on standard input, one answer a line on
-//! standard output; and that process from the other side.
+//! standard output.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command as Program, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use mio::Waker;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +17,7 @@ use super::event::now_ns;
 use super::publish::{Entrance, Publisher};
 use super::tally::Counts;
 use super::token::holder_name;
+use crate::swarm_process::{self, SwarmCommand};
 
 /// Longest wait for sockets while no command comes.
 const IDLE_TURN: Duration = Duration::from_millis(200);
@@ -87,6 +87,19 @@ pub enum Command {
     /// Close all clients
     Close,
 }
+
+impl SwarmCommand for Command {
+    const ROLE: &'static str = "driven";
+
+    type Counts = Counts;
+
+    fn error(counts: &Counts) -> &str {
+        &counts.error
+    }
+}
+
+/// A swarm in a process of its own, from the other side.
+pub type SwarmProcess = swarm_process::SwarmProcess<Command>;
 
 /// Serves commands until standard input ends.
 ///
@@ -194,74 +207,4 @@ fn revoke_token(addr: SocketAddr, token: &str, holder: &str) -> Result<u64> {
     socket.read_to_string(&mut answer).context("no answer to a revocation")?;
     ensure!(answer.starts_with("HTTP/1.1 201"), "a revocation was answered: {answer:.300}");
     Ok(asked_ns)
-}
-
-/// A swarm in a process of its own. It ends when this is dropped.
-#[derive(Debug)]
-pub struct SwarmProcess {
-    child: Child,
-    commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl SwarmProcess {
-    /// Starts it on this thread's core.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start() -> Result<Self> {
-        let program = std::env::current_exe().context("the system does not tell where this program lies")?;
-        let mut child = Program::new(program)
-            .arg("driven")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("a swarm cannot be started")?;
-        let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            bail!("a swarm has no pipes");
-        };
-        Ok(Self { child, commands, answers: BufReader::new(answers) })
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends a command.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn tell(&mut self, command: &Command) -> Result<()> {
-        let line = serde_json::to_string(command).context("commands have a form in JSON")?;
-        writeln!(self.commands, "{line}").context("the swarm is gone")
-    }
-
-    /// Waits for the answer to the command before.
-    ///
-    /// # Errors
-    /// What the swarm says, or that it is gone.
-    pub fn answer(&mut self) -> Result<Counts> {
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).context("the swarm is gone")?;
-        let counts: Counts = serde_json::from_str(&answer).context("the swarm is gone")?;
-        if counts.error.is_empty() { Ok(counts) } else { bail!("the swarm: {}", counts.error) }
-    }
-
-    /// Both.
-    ///
-    /// # Errors
-    /// As both.
-    pub fn ask(&mut self, command: &Command) -> Result<Counts> {
-        self.tell(command)?;
-        self.answer()
-    }
-}
-
-impl Drop for SwarmProcess {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

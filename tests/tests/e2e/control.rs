@@ -1,5 +1,5 @@
-//! What operators and writers do over HTTP, on whichever pod they reach: publish, revoke, end connections, look at them,
-//! and switch protocols off.
+//! What operators and writers do over HTTP, on whichever pod they reach: publish, revoke, end connections, look at
+//! them, and switch protocols off.
 
 use std::time::Duration;
 

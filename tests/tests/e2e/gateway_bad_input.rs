@@ -1,18 +1,15 @@
 //! What a stranger can send to the gateway: each kind is refused in the protocol's own words, counted by its kind, and
-//! written to no log as it came. `bad_input` has the requests, `websocket_conformance` the framing in full.
+//! written to no log as it came. `bad_input` has the requests, `websocket_conformance` the framing in full,
+//! `gateway_bad_credentials` what proves nothing, `gateway_silence` those who say too little.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bywash_tests::platform::{Platform, answer};
-use bywash_tests::raw_ws::{Frame, RawWs, masked, text};
+use bywash_tests::raw_ws::{RawWs, masked, text};
 use bywash_tests::service::{Kind, Service};
 use bywash_tests::sse::Sse;
-use bywash_tests::swarm::signed;
 use bywash_tests::wait::eventually;
 use bywash_tests::ws::{Incoming, Ws};
 use reqwest::StatusCode;
@@ -20,13 +17,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const SECRET: &str = "an e2e secret of more than 32 bytes";
-const TICKET_KEY: &str = "a ticket key of at least thirty-two bytes";
 /// Longer than the gateway waits for a head (30 s), with the usual time for a loaded machine on top.
-const HEAD_DEADLINE: Duration = Duration::from_secs(90);
-/// Between two bytes of a head that never ends: often enough to show that progress does not buy time.
-const BYTE_INTERVAL: Duration = Duration::from_millis(500);
-
+pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(90);
 /// Every WebSocket, with what makes a connection of it that may speak.
 const WEBSOCKETS: [&str; 5] = [
     "/ws",
@@ -56,12 +48,12 @@ const NOT_TOPICS: [&str; 16] = [
     "app.\u{1b}[31m",
 ];
 
-async fn gateway() -> Platform {
+pub(super) async fn gateway() -> Platform {
     Platform::builder().with(Kind::PushGateway).start().await
 }
 
 /// How often this kind was counted.
-async fn counted(gateway: &Service, kind: &str) -> f64 {
+pub(super) async fn counted(gateway: &Service, kind: &str) -> f64 {
     gateway.metric(&format!("bywash_gateway_bad_input_total{{kind=\"{kind}\"}}")).await
 }
 
@@ -71,7 +63,7 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// Waits until a series has grown by `more` from `before`.
-async fn grown(gateway: &Service, series: &str, before: f64, more: f64) {
+pub(super) async fn grown(gateway: &Service, series: &str, before: f64, more: f64) {
     eventually(&format!("{series} grows by {more}"), || async {
         let now = gateway.metric(series).await;
         if now >= before + more { Ok(()) } else { Err(format!("{before} -> {now}")) }
@@ -332,57 +324,8 @@ async fn events_that_are_not_one_json_value_in_one_line_are_dropped_counted_and_
     grown(gateway, "bywash_gateway_invalid_events_total", before, 10.0).await;
 }
 
-#[tokio::test]
-async fn a_head_that_does_not_end_is_cut_however_slowly_it_comes_and_a_head_without_end_at_once() {
-    let platform = gateway().await;
-    let gateway = platform.service(Kind::PushGateway);
-    let bad_heads = |reason| format!("bywash_http_bad_heads_total{{reason=\"{reason}\"}}");
-    let head = "GET /ws HTTP/1.1\r\nhost: localhost\r\nx-slow: ";
-
-    // Each in its way sends no whole head; the first has nothing at all to say and is only idle.
-    let silent = TcpStream::connect(gateway.addr()).await.unwrap();
-    let mut half = TcpStream::connect(gateway.addr()).await.unwrap();
-    half.write_all(head.as_bytes()).await.unwrap();
-    let drip = TcpStream::connect(gateway.addr()).await.unwrap();
-    let (mut drip, mut drip_out) = drip.into_split();
-    let dripping = tokio::spawn(async move {
-        let bytes = head.bytes().chain(std::iter::repeat(b'x'));
-        for byte in bytes {
-            if drip_out.write_all(&[byte]).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(BYTE_INTERVAL).await;
-        }
-    });
-
-    // Meanwhile: too many fields, too many bytes, and what is no HTTP.
-    let many = (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
-    let long = format!("x-long: {}\r\n", "y".repeat(128 * 1024));
-    for (what, bytes, status, reason) in [
-        ("fields", format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), "431", "too_large"),
-        ("bytes", format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{long}\r\n"), "431", "too_large"),
-        ("an address", format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(70_000)), "414", "too_large"),
-        ("no HTTP", "\u{1b}[31m hello\r\n\r\n".to_owned(), "400", "malformed"),
-    ] {
-        let before = gateway.metric(&bad_heads(reason)).await;
-        let answer = answered(gateway.addr(), bytes.as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
-        grown(gateway, &bad_heads(reason), before, 1.0).await;
-    }
-
-    for (what, socket) in [("silent", silent), ("half a head", half)] {
-        ended(what, socket).await;
-    }
-    let mut rest = Vec::new();
-    let read = tokio::time::timeout(HEAD_DEADLINE, drip.read_to_end(&mut rest)).await;
-    assert!(read.is_ok(), "a byte now and then buys no time");
-    dripping.await.unwrap();
-    grown(gateway, &bad_heads("slow"), 0.0, 2.0).await;
-    assert!((gateway.metric(&bad_heads("slow")).await - 2.0).abs() < 0.5, "the silent one was only idle");
-}
-
 /// What is answered to these bytes, to the end of the connection.
-async fn answered(addr: SocketAddr, bytes: &[u8]) -> String {
+pub(super) async fn answered(addr: SocketAddr, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(addr).await.unwrap();
     // It may answer before it has read all.
     let _ = socket.write_all(bytes).await;
@@ -390,191 +333,6 @@ async fn answered(addr: SocketAddr, bytes: &[u8]) -> String {
     // What came before a reset counts.
     let _ = tokio::time::timeout(HEAD_DEADLINE, socket.read_to_end(&mut text)).await.expect("it closes");
     String::from_utf8_lossy(&text).into_owned()
-}
-
-/// Waits for the other end to close a connection that is not used.
-async fn ended(what: &str, mut socket: TcpStream) {
-    let mut rest = Vec::new();
-    let read = tokio::time::timeout(HEAD_DEADLINE, socket.read_to_end(&mut rest)).await;
-    assert!(read.is_ok(), "{what}: still open after {HEAD_DEADLINE:?}");
-}
-
-#[tokio::test]
-async fn a_client_that_goes_without_a_word_is_asked_after_by_the_kernel() {
-    let platform = gateway().await;
-    let gateway = platform.service(Kind::PushGateway);
-    let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
-    stream
-        .write_all(b"GET /api/events/stream?topics=app.x HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await
-        .unwrap();
-    let mut begin = [0; 12];
-    stream.read_exact(&mut begin).await.unwrap();
-    assert_eq!(&begin, b"HTTP/1.1 200");
-    let websocket = RawWs::open(gateway.addr(), "/ws", "").await;
-    for client in [stream.local_addr().unwrap(), websocket.local_addr()] {
-        let (kind, left) = eventually("a timer of keep-alive on the gateway's socket", || async {
-            // 1 is a retransmission: the gateway's last bytes are still on their way.
-            kernel_timer(gateway.addr(), client)
-                .filter(|(kind, _)| *kind == 2)
-                .ok_or_else(|| format!("{client}"))
-        })
-        .await;
-        assert_eq!(kind, 2);
-        assert!(
-            left <= Duration::from_secs(60),
-            "it asks within a minute, not in {left:?} (default: two hours)"
-        );
-    }
-}
-
-/// The timer of the kernel on the socket from `local` to `remote`: its kind, and when it is due.
-fn kernel_timer(local: SocketAddr, remote: SocketAddr) -> Option<(u8, Duration)> {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let ends = |addr: SocketAddr| format!(":{:04X}", addr.port());
-    let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|fields| {
-        fields.get(1).is_some_and(|field| field.ends_with(&ends(local)))
-            && fields.get(2).is_some_and(|field| field.ends_with(&ends(remote)))
-    })?;
-    let (kind, due) = row.get(5)?.split_once(':')?;
-    // In hundredths of a second, on every Linux.
-    let due = u64::from_str_radix(due, 16).ok()? * 10;
-    Some((kind.parse().ok()?, Duration::from_millis(due)))
-}
-
-/// A gateway that asks for tokens of one issuer and audience.
-async fn with_tokens() -> Platform {
-    Platform::builder()
-        .with(Kind::PushGateway)
-        .set_all("BYWASH_JWT_SECRET", SECRET)
-        .set_all("BYWASH_JWT_AUDIENCE", "bywash")
-        .set_all("BYWASH_JWT_ISSUER", "https://issuer.example")
-        .set_all("BYWASH_TICKET_KEY", TICKET_KEY)
-        .start()
-        .await
-}
-
-/// Claims that are accepted, with changes; a change to null removes the claim.
-fn claims(changes: &Value) -> Value {
-    let mut all = json!({"sub": "ada", "jti": "j1", "roles": ["read", "write"], "exp": 4_102_444_800_u64,
-        "aud": "bywash", "iss": "https://issuer.example"});
-    for (name, value) in changes.as_object().unwrap() {
-        all[name] = value.clone();
-    }
-    all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    all
-}
-
-#[tokio::test]
-async fn tokens_that_prove_nothing_are_refused_alike_by_every_protocol_and_counted_by_reason() {
-    let platform = with_tokens().await;
-    let gateway = platform.service(Kind::PushGateway);
-    let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let good = signed(SECRET, &claims(&json!({})));
-    let (status, _) = answer(platform.http.post(gateway.url("/api/events/ticket")).bearer_auth(&good)).await;
-    assert_eq!(status, StatusCode::CREATED, "the token that all others are changed from");
-    let unsigned =
-        |alg: &str| format!("{}.{}.", part(json!({"alg": alg, "typ": "JWT"})), part(claims(&json!({}))));
-    let (_, signature) = good.rsplit_once('.').unwrap();
-    let reheaded = format!("{}{signature}", unsigned("none"));
-    let rows = [
-        ("alg none", unsigned("none"), "token_algorithm"),
-        ("alg None", unsigned("None"), "token_algorithm"),
-        ("alg none with a signature", reheaded, "token_algorithm"),
-        ("no signature", unsigned("HS256"), "token_signature"),
-        (
-            "another key",
-            signed("another secret of more than 32 bytes", &claims(&json!({}))),
-            "token_signature",
-        ),
-        ("expired", signed(SECRET, &claims(&json!({"exp": 1_577_836_800}))), "token_expired"),
-        ("not yet", signed(SECRET, &claims(&json!({"nbf": 4_102_444_700_u64}))), "token_not_yet_valid"),
-        ("another audience", signed(SECRET, &claims(&json!({"aud": "other"}))), "token_audience"),
-        ("no audience", signed(SECRET, &claims(&json!({"aud": null}))), "token_audience"),
-        ("another issuer", signed(SECRET, &claims(&json!({"iss": "https://evil.example"}))), "token_issuer"),
-        ("no end", signed(SECRET, &claims(&json!({"exp": null}))), "token_claims"),
-        ("topics of no catalogue", signed(SECRET, &claims(&json!({"topics": [">"]}))), "token_topics"),
-    ];
-    let mut wanted = BTreeMap::new();
-    for (what, token, code) in &rows {
-        let (status, body) =
-            answer(platform.http.get(platform.stream_url("topics=app.x")).bearer_auth(token)).await;
-        assert_eq!(
-            (status, &body["error"]["code"]),
-            (StatusCode::UNAUTHORIZED, &json!(code)),
-            "{what}: {body}"
-        );
-
-        let bearer = format!("Bearer {token}");
-        let ws = Ws::open_with(gateway.addr(), &[("authorization", &bearer)]).await.unwrap();
-        let told = ws.of_type("authentication_error").await;
-        assert_eq!(told["payload"]["code"], json!(code), "{what}: {told}");
-        assert_eq!(ws.closed().await.0, 1008, "{what}");
-
-        let mut client = RawWs::open(gateway.addr(), "/connection/websocket", "").await;
-        client.send(&text(&json!({"id": 1, "connect": {"token": token}}).to_string())).await;
-        let frame = client.frame().await.expect("it is told");
-        let is_expired = frame.text().contains("\"code\":109") && *code == "token_expired";
-        assert!(is_expired || frame.close_code() == Some(3500), "{what}: {frame:?}");
-        *wanted.entry(*code).or_insert(0.0) += 3.0;
-    }
-    for (code, count) in wanted {
-        let series = format!("bywash_auth_refused_total{{reason=\"{code}\"}}");
-        assert!((gateway.metric(&series).await - count).abs() < 0.5, "{code}: each is counted once");
-    }
-}
-
-#[tokio::test]
-async fn a_ticket_in_a_cookie_counts_only_from_our_own_pages_and_for_nothing_but_streams() {
-    let platform = with_tokens().await;
-    let gateway = platform.service(Kind::PushGateway);
-    let token = signed(SECRET, &claims(&json!({})));
-    let (_, body) = answer(platform.http.post(gateway.url("/api/events/ticket")).bearer_auth(&token)).await;
-    let cookie = format!("bywash_ticket={}", body["ticket"].as_str().unwrap());
-    let stream = || platform.http.get(platform.stream_url("topics=app.x")).header("cookie", &cookie);
-    let own = format!("http://{}", gateway.addr());
-
-    let before = counted(gateway, "cookie_without_origin").await;
-    for (what, request, code) in [
-        ("no origin", stream(), "cookie_without_origin"),
-        (
-            "cross-site by its own word",
-            stream().header("sec-fetch-site", "cross-site"),
-            "cookie_without_origin",
-        ),
-        ("a page of the same site", stream().header("sec-fetch-site", "same-site"), "cookie_without_origin"),
-        ("another site", stream().header("origin", "https://evil.example"), "origin_not_allowed"),
-        ("another port", stream().header("origin", "http://127.0.0.1:1"), "origin_not_allowed"),
-        ("no origin that has a name", stream().header("origin", "null"), "origin_not_allowed"),
-        (
-            "another site that says it is ours",
-            stream().header("origin", "https://evil.example").header("sec-fetch-site", "same-origin"),
-            "origin_not_allowed",
-        ),
-    ] {
-        let (status, body) = answer(request).await;
-        assert_eq!((status, &body["error"]["code"]), (StatusCode::FORBIDDEN, &json!(code)), "{what}: {body}");
-    }
-    assert!((counted(gateway, "cookie_without_origin").await - before - 3.0).abs() < 0.5);
-
-    // From our own page it opens streams, and nothing that changes anything.
-    let sse = Sse::send(stream().header("origin", &own)).await;
-    sse.named("ready").await;
-    let by_fetch = Sse::send(stream().header("sec-fetch-site", "same-origin")).await;
-    by_fetch.named("ready").await;
-    for (path, body) in [
-        ("/api/publish", json!({"topic": "app.x", "data": {}})),
-        ("/api/revocations", json!({"id": "x"})),
-        ("/api/events/ticket", json!({})),
-    ] {
-        for origin in [own.as_str(), "https://evil.example"] {
-            let request =
-                platform.http.post(gateway.url(path)).header("cookie", &cookie).header("origin", origin);
-            let (status, answer) = answer(request.json(&body)).await;
-            let wanted = if origin == own { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-            assert_eq!(status, wanted, "{path} from {origin}: {answer}");
-        }
-    }
 }
 
 #[tokio::test]
@@ -658,28 +416,4 @@ async fn send_escapes(platform: &Platform, gateway: &Service) {
     jetstream.publish_with_headers(subject, headers, "{}".into()).await.unwrap().await.unwrap();
     jetstream.publish(subject, "{\n\u{1b}".into()).await.unwrap().await.unwrap();
     grown(gateway, "bywash_gateway_invalid_events_total", 0.0, 2.0).await;
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_say_who_it_is_in_time_is_told_so_and_closed() {
-    let platform = with_tokens().await;
-    let gateway = platform.service(Kind::PushGateway);
-    let before = gateway.metric("bywash_gateway_closed_total{reason=\"unauthenticated\"}").await;
-    for (path, told, code) in [
-        ("/ws", "authentication_timeout", 1008),
-        ("/socket.io/?EIO=4&transport=websocket", "authentication_timeout", 1008),
-        // Its close code says so.
-        ("/connection/websocket", "stale", 3502),
-    ] {
-        let mut client = RawWs::open(gateway.addr(), path, "").await;
-        // A ping is no word on who one is.
-        client.send(&masked(0x89, b"")).await;
-        let mut frames = Vec::new();
-        while let Some(frame) = client.frame().await {
-            frames.push(frame);
-        }
-        assert!(frames.iter().any(|frame| frame.text().contains(told)), "{path}: {frames:?}");
-        assert_eq!(frames.last().and_then(Frame::close_code), Some(code), "{path}: {frames:?}");
-    }
-    grown(gateway, "bywash_gateway_closed_total{reason=\"unauthenticated\"}", before, 3.0).await;
 }

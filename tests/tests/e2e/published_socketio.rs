@@ -3,7 +3,6 @@
 
 use bywash_tests::platform::Platform;
 use bywash_tests::published::Published;
-use bywash_tests::scratch::Scratch;
 use bywash_tests::service::Kind;
 use serde_json::{Value, json};
 
@@ -165,15 +164,8 @@ async fn the_socket_io_client_comes_back_after_the_gateway_was_replaced() {
 
 #[tokio::test]
 async fn the_socket_io_client_gives_its_key_in_auth_or_a_header_and_is_refused_without_one() {
-    let folder = Scratch::new();
-    let keys = folder.path().join("keys.json");
-    let content = json!({"keys": [{"id": "reader", "key": KEY, "roles": ["read"]}]});
-    std::fs::write(&keys, content.to_string()).unwrap();
-    let platform = Platform::builder()
-        .with(Kind::PushGateway)
-        .set(Kind::PushGateway, "BYWASH_API_KEYS_FILE", &keys.display().to_string())
-        .start()
-        .await;
+    let keys = json!([{"id": "reader", "key": KEY, "roles": ["read"]}]);
+    let platform = Platform::builder().with(Kind::PushGateway).keyed(&keys).start().await;
     for mut way in ways() {
         let mut stranger = client(&platform);
         stranger.run("connect", way.clone()).await;

@@ -2,7 +2,6 @@
 
 use bywash_tests::platform::{FACTS, Platform};
 use bywash_tests::published::Published;
-use bywash_tests::scratch::Scratch;
 use bywash_tests::service::Kind;
 use serde_json::{Value, json};
 
@@ -72,15 +71,8 @@ async fn python_websockets_gets_a_code_for_each_mistake_and_stays_connected() {
 
 #[tokio::test]
 async fn python_websockets_gives_its_key_by_header_or_subprotocol_and_a_wrong_one_is_told_and_closed() {
-    let folder = Scratch::new();
-    let keys = folder.path().join("keys.json");
-    let content = json!({"keys": [{"id": "reader", "key": KEY, "roles": ["read"]}]});
-    std::fs::write(&keys, content.to_string()).unwrap();
-    let platform = Platform::builder()
-        .with(Kind::PushGateway)
-        .set(Kind::PushGateway, "BYWASH_API_KEYS_FILE", &keys.display().to_string())
-        .start()
-        .await;
+    let keys = json!([{"id": "reader", "key": KEY, "roles": ["read"]}]);
+    let platform = Platform::builder().with(Kind::PushGateway).keyed(&keys).start().await;
     let mut client = client(&platform);
     let bearer = |key: &str| json!({"Authorization": format!("Bearer {key}")});
     let protocols = json!(["jwt-auth", format!("jwt.{KEY_BASE64}")]);

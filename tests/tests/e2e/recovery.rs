@@ -1,5 +1,5 @@
-//! What survives what: a knowledge base that dies at each fail point, NATS killed, emptied and set back, an older store.
-//! Every change arrives once and in order, or a new epoch tells that it cannot.
+//! What survives what: a knowledge base that dies at each fail point, NATS killed, emptied and set back, an older
+//! store. Every change arrives once and in order, or a new epoch tells that it cannot.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Whatever happens to clients, pods, NATS and its streams, what a client received is exact and in order, or it was told
-//! what it lost. A seed decides the course; what came of it is judged by `bywash_tests::exact`.
+//! Whatever happens to clients, pods, NATS and its streams, what a client received is exact and in order, or it was
+//! told what it lost. A seed decides the course; what came of it is judged by `bywash_tests::exact`.
 //!
-//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty (with `cargo test --test e2e
-//! resume_property`, which has no limit of time); a few run without either.
+//! `BYWASH_RESUME_SEED=7` repeats one course, `BYWASH_RESUME_SEEDS=50` runs the first fifty (with `cargo test --test
+//! e2e resume_property`, which has no limit of time); a few run without either.
 
 use std::net::SocketAddr;
 
@@ -155,8 +155,8 @@ impl<'a> World<'a> {
         world
     }
 
-    /// A position without a time cannot tell a stream that lost its end and wrote on from one that did not: where clients
-    /// have no other, a lost tail is followed by nothing until they are back.
+    /// A position without a time cannot tell a stream that lost its end and wrote on from one that did not: where
+    /// clients have no other, a lost tail is followed by nothing until they are back.
     fn kinds(&self) -> &'static [Kind] {
         if self.course.seed.is_multiple_of(2) { &[Kind::Sse, Kind::Ws] } else { &Kind::ALL }
     }

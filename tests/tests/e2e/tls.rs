@@ -1,4 +1,4 @@
-//! TLS of the services' own port: both versions of HTTP, WebSockets, and what goes wrong.
+//! TLS of the services' own port: both versions of HTTP, WebSockets, and what goes wrong. `http2` has what is HTTP/2's.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,6 @@ use bytes::Bytes;
 use bywash_tests::nats::Nats;
 use bywash_tests::platform::{answer, set_up};
 use bywash_tests::service::{Kind, Service, value_of};
-use bywash_tests::sse::Sse;
 use bywash_tests::tls::{Certificate, Files, HTTP1, HTTP2, get, post, stream, text};
 use bywash_tests::wait::{DEADLINE, eventually};
 use futures_util::{SinkExt, StreamExt};
@@ -24,22 +23,20 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 const ALL: [Kind; 4] = [Kind::KnowledgeBase, Kind::Governor, Kind::GpuMonitor, Kind::PushGateway];
 /// Handshakes are cut after 10 s.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(60);
-/// Streams that one connection has open at once: more than browsers open connections of HTTP/1.1 to a host.
-const STREAMS: usize = 20;
 /// Values that fill every buffer between the gateway and a client that does not read, and their size.
 const FLOOD_VALUES: u64 = 160;
-const VALUE_SIZE_BYTES: usize = 60 * 1024;
+pub(super) const VALUE_SIZE_BYTES: usize = 60 * 1024;
 
 /// A gateway that speaks TLS, ready, on a NATS of its own.
-struct Secure {
+pub(super) struct Secure {
     gateway: Service,
-    certificate: Certificate,
+    pub(super) certificate: Certificate,
     files: Files,
     _nats: Nats,
 }
 
 impl Secure {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let nats = Nats::start().await;
         set_up(&nats).await;
         let certificate = Certificate::new();
@@ -56,21 +53,21 @@ impl Secure {
         secure
     }
 
-    fn addr(&self) -> SocketAddr {
+    pub(super) fn addr(&self) -> SocketAddr {
         self.gateway.addr()
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(super) async fn get(&self, path: &str) -> (u16, String) {
         let (status, body) = self.certificate.get(self.addr(), path).await.unwrap();
         (status.as_u16(), body)
     }
 
-    async fn metric(&self, series: &str) -> f64 {
+    pub(super) async fn metric(&self, series: &str) -> f64 {
         value_of(&self.get("/metrics").await.1, series)
     }
 
     /// Waits until a counter has reached `count`.
-    async fn counted(&self, series: &str, count: f64) {
+    pub(super) async fn counted(&self, series: &str, count: f64) {
         eventually(&format!("{series} is {count}"), || async {
             let seen = self.metric(series).await;
             if seen >= count { Ok(()) } else { Err(seen.to_string()) }
@@ -79,12 +76,12 @@ impl Secure {
     }
 
     /// What `/debug/clients` says.
-    async fn clients(&self) -> Value {
+    pub(super) async fn clients(&self) -> Value {
         serde_json::from_str(&self.get("/debug/clients").await.1).unwrap()
     }
 
     /// Waits until there are so many clients.
-    async fn has_clients(&self, count: usize) {
+    pub(super) async fn has_clients(&self, count: usize) {
         eventually(&format!("{count} clients"), || async {
             let clients = self.clients().await;
             if clients["total"] == json!(count) { Ok(()) } else { Err(clients.to_string()) }
@@ -93,7 +90,7 @@ impl Secure {
     }
 
     /// A WebSocket at `path`.
-    async fn websocket(&self, path: &str) -> WebSocketStream<TlsStream<TcpStream>> {
+    pub(super) async fn websocket(&self, path: &str) -> WebSocketStream<TlsStream<TcpStream>> {
         let socket = self.certificate.connect(self.addr(), HTTP1).await.unwrap();
         let (websocket, _) = client_async(format!("wss://localhost{path}"), socket).await.unwrap();
         websocket
@@ -109,7 +106,7 @@ fn with_files(kind: Kind, nats_url: &str, files: &Files) -> Service {
 }
 
 /// Publishes a value over HTTP/2; its sequence.
-async fn publish(connection: &mut SendRequest<Full<Bytes>>, topic: &str, data: &Value) -> u64 {
+pub(super) async fn publish(connection: &mut SendRequest<Full<Bytes>>, topic: &str, data: &Value) -> u64 {
     let request = post("/api/publish", &json!({"topic": topic, "data": data}));
     let (status, body) = text(connection.send_request(request).await.unwrap()).await.unwrap();
     assert_eq!(status, 201, "{body}");
@@ -149,66 +146,6 @@ async fn every_service_speaks_https_in_both_versions_of_http() {
         let log = service.process().output();
         assert!(log.contains("\"tls\":true"), "{kind:?} says so at start: {log}");
     }
-}
-
-#[tokio::test]
-async fn many_event_streams_and_requests_share_one_connection_of_http2() {
-    let secure = Secure::start().await;
-    let mut connection = secure.certificate.http2(secure.addr()).await.unwrap();
-    let mut streams = Vec::new();
-    for n in 0..STREAMS {
-        let answer =
-            connection.send_request(get(&format!("/api/events/stream?topics=app.{n}"))).await.unwrap();
-        assert!(!answer.headers().contains_key("connection"), "no field of HTTP/1.1: {answer:?}");
-        assert_eq!(answer.headers()["content-type"], "text/event-stream");
-        let sse = stream(answer);
-        sse.named("ready").await;
-        streams.push(sse);
-    }
-    secure.has_clients(STREAMS).await;
-    for (n, sse) in streams.iter().enumerate() {
-        let topic = format!("app.{n}");
-        let seq = publish(&mut connection, &topic, &json!({"n": n})).await;
-        let event = sse.with_sequence(&topic, seq).await;
-        assert_eq!(event.data["data"]["n"], json!(n));
-    }
-    // One more than is read at once, so that frames and windows are used up.
-    let seq = publish(&mut connection, "app.0", &json!("x".repeat(VALUE_SIZE_BYTES))).await;
-    streams[0].with_sequence("app.0", seq).await;
-
-    // A stream that its client resets is gone; the others go on.
-    drop(streams.pop());
-    secure.has_clients(STREAMS - 1).await;
-    let seq = publish(&mut connection, "app.1", &json!(1)).await;
-    streams[1].with_sequence("app.1", seq).await;
-    // And all of them with their connection.
-    drop((streams, connection));
-    secure.has_clients(0).await;
-}
-
-#[tokio::test]
-async fn errors_resume_tokens_and_switched_protocols_are_the_same_over_http2() {
-    let secure = Secure::start().await;
-    let mut connection = secure.certificate.http2(secure.addr()).await.unwrap();
-    let (status, body) =
-        text(connection.send_request(get("/api/events/stream?topics=nope")).await.unwrap()).await.unwrap();
-    assert!(status == 400 && body.contains("unknown_topic"), "{status} {body}");
-    // WebSocket over HTTP/2 (RFC 8441) is not offered: browsers open a connection of HTTP/1.1 for it.
-    let (status, body) = text(connection.send_request(get("/ws")).await.unwrap()).await.unwrap();
-    assert!(status == 426 && body.contains("websocket_required"), "{status} {body}");
-
-    let first = stream(connection.send_request(get("/api/events/stream?topics=app.x")).await.unwrap());
-    first.named("ready").await;
-    let before = publish(&mut connection, "app.x", &json!(1)).await;
-    let token = first.with_sequence("app.x", before).await.id.unwrap();
-    drop(first);
-    let after = publish(&mut connection, "app.x", &json!(2)).await;
-    let mut request = get("/api/events/stream?topics=app.x");
-    request.headers_mut().insert("last-event-id", token.parse().unwrap());
-    let resumed: Sse = stream(connection.send_request(request).await.unwrap());
-    assert_eq!(resumed.named("ready").await.data["resumed"], true);
-    resumed.with_sequence("app.x", after).await;
-    assert_eq!(resumed.sequences("app.x"), [after], "what was missed, once");
 }
 
 #[tokio::test]
@@ -365,27 +302,6 @@ async fn a_handshake_that_is_slow_broken_or_of_no_known_version_is_cut_and_count
     secure.counted(&outcome("timeout"), 2.0).await;
     let (status, _) = secure.get("/api/profile").await;
     assert_eq!(status, 200, "others are served meanwhile and after");
-}
-
-#[tokio::test]
-async fn a_connection_of_http2_that_breaks_the_protocol_is_ended_and_counted() {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    // HEADERS of the first stream, whole and the last of it.
-    const HEADERS: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01";
-    let secure = Secure::start().await;
-    for (count, (what, sent)) in (1..).zip([
-        ("another protocol", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()),
-        ("a compressed field that is none", [PREFACE, HEADERS, &[0xff; 6]].concat()),
-        ("a stream that only servers open", [PREFACE, b"\0\0\x01\x01\x05\0\0\0\x02\x82"].concat()),
-    ]) {
-        let mut socket = secure.certificate.connect(secure.addr(), HTTP2).await.unwrap();
-        socket.write_all(&sent).await.unwrap();
-        let mut rest = Vec::new();
-        // A reset is an end as well.
-        let ended = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut rest)).await;
-        assert!(ended.is_ok(), "{what} is still listened to");
-        secure.counted("bywash_http_bad_heads_total{reason=\"malformed\"}", f64::from(count)).await;
-    }
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ const FLOOD_EVENTS: usize = 8_000;
 const EVENT_SIZE_BYTES: usize = 8 * 1024;
 /// Events that the publisher has under way at once.
 const PUBLISHED_AT_ONCE: usize = 1_000;
-/// Of the flood, what the gateway may hold: its ring, the blocks that it reads back (16 MiB a worker), and what is on its
-/// way through it (some 2,500 events).
+/// Of the flood, what the gateway may hold: its ring, the blocks that it reads back (16 MiB a worker), and what is on
+/// its way through it (some 2,500 events).
 const MEMORY_GROWTH_MAX_BYTES: u64 = 48 * 1024 * 1024;
 const RING_BYTES: &str = "1000000";
 /// Soon enough for a test, and long enough that a busy machine stalls nobody who reads.

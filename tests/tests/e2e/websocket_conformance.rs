@@ -1,6 +1,6 @@
-//! RFC 6455 over the real socket, by `/ws/echo`, which reads and writes as every WebSocket of the gateway does. Each row
-//! is what a client sends and all that it gets until the connection ends; each is sent whole, in odd pieces, and byte by
-//! byte. `docs/websocket-conformance.md` says how to run Autobahn's suite against the same endpoint.
+//! RFC 6455 over the real socket, by `/ws/echo`, which reads and writes as every WebSocket of the gateway does. Each
+//! row is what a client sends and all that it gets until the connection ends; each is sent whole, in odd pieces, and
+//! byte by byte. `docs/websocket-conformance.md` says how to run Autobahn's suite against the same endpoint.
 
 use std::iter::once;
 

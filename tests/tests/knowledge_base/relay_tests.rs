@@ -1,5 +1,5 @@
-//! NATS is away, killed, wiped, frozen or set back; the store is set back. Every change arrives once and in order, or the
-//! new epoch tells.
+//! NATS is away, killed, wiped, frozen or set back; the store is set back. Every change arrives once and in order, or
+//! the new epoch tells.
 
 use std::time::{Duration, Instant};
 

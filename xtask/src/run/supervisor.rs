@@ -91,7 +91,8 @@ struct Child {
 }
 
 impl Supervisor {
-    /// Logs go into `logs`; `stop_timeout` is for each step of [`StopOrder`]. From here on, signals end the work in order instead of ending the process.
+    /// Logs go into `logs`; `stop_timeout` is for each step of [`StopOrder`]. From here on, signals end the work in
+    /// order instead of ending the process.
     pub fn new(logs: PathBuf, stop_timeout: Duration) -> Result<Self> {
         fs::create_dir_all(&logs).with_context(|| format!("could not create {}", logs.display()))?;
         let asked = Arc::new(AtomicUsize::new(0));

@@ -1,5 +1,5 @@
-//! What the bench needs of Debian's own packages. They belong to the machine and not into `.tools/`, so only the task that
-//! says so installs them.
+//! What the bench needs of Debian's own packages. They belong to the machine and not into `.tools/`, so only the task
+//! that says so installs them.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -52,8 +52,8 @@ impl CommandError {
 /// `T` is what the answer is read as: its message, `Value`, or `Box<RawValue>` for the bytes as they came.
 ///
 /// # Errors
-/// `not_available` at once where nobody answers or NATS is away (a command under way when NATS goes may have been carried
-/// out), `deadline_exceeded`, `body_too_large`, `malformed_answer`, or the service's own error.
+/// `not_available` at once where nobody answers or NATS is away (a command under way when NATS goes may have been
+/// carried out), `deadline_exceeded`, `body_too_large`, `malformed_answer`, or the service's own error.
 pub async fn request<T: DeserializeOwned>(
     nats: &Nats,
     subject: &str,
@@ -78,8 +78,8 @@ pub async fn request<T: DeserializeOwned>(
         .headers(headers)
         .payload(json::to_vec(body).into())
         .timeout(None)
-        // The client's shared inbox keeps an entry for each request that is never answered, for ever. This inbox ends with
-        // the request.
+        // The client's shared inbox keeps an entry for each request that is never answered, for ever. This inbox ends
+        // with the request.
         .inbox(nats.client().new_inbox());
     let result = match ask(nats, subject, request, deadline).instrument(span.clone()).await {
         Ok(reply) => read(&reply),

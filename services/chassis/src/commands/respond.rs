@@ -1,5 +1,5 @@
-//! Answering: takes commands off their subscriptions, runs a bounded number at once, and answers each within the time for
-//! which its asker waits.
+//! Answering: takes commands off their subscriptions, runs a bounded number at once, and answers each within the time
+//! for which its asker waits.
 //!
 //! There is no queue: a command is begun when it arrives or answered `overloaded` at once, because one that waited here
 //! would take from the time that its asker has. The client's own buffer is emptied as fast as it fills.

@@ -55,8 +55,8 @@ impl BadHeads {
         self.0.with_label_values(&[reason]).inc();
     }
 
-    /// Of a connection of HTTP/2 that ended: only what spoils all of it is told here. What spoils one stream, as a field
-    /// that is not allowed or a list that is too large, is answered below us and told to nobody.
+    /// Of a connection of HTTP/2 that ended: only what spoils all of it is told here. What spoils one stream, as a
+    /// field that is not allowed or a list that is too large, is answered below us and told to nobody.
     pub(super) fn count_http2(&self, error: &hyper::Error) {
         let found = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
         // What the client says of us is none of these.

@@ -198,7 +198,7 @@ async fn secured(
     match Box::pin(tls.accept(socket)).await {
         None => {}
         Some(Secured::Http2(stream)) => {
-            Box::pin(http2::serve(stream, peer, router, bad_heads, slot, closing)).await
+            Box::pin(http2::serve(stream, peer, router, bad_heads, slot, closing)).await;
         }
         Some(Secured::Http1(stream)) => {
             let Some(taken) = Box::pin(http1::serve(stream, peer, router, bad_heads, closing)).await else {

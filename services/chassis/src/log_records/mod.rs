@@ -33,8 +33,8 @@ pub const METRIC_LOG_PUBLISHED: &str = "bywash_log_records_published_total";
 /// Counter; label `reason`: `rate`, `queue` or `nats`.
 pub const METRIC_LOG_DROPPED: &str = "bywash_log_records_dropped_total";
 
-/// As many as the rate admits at once, so that a burst it lets through is not lost here. A record is at most some 8 KiB,
-/// which makes 8 MiB at worst; one beyond the bound is counted and left out.
+/// As many as the rate admits at once, so that a burst it lets through is not lost here. A record is at most some 8
+/// KiB, which makes 8 MiB at worst; one beyond the bound is counted and left out.
 const QUEUE_RECORDS_MAX: usize = rate::BURST_RECORDS as usize;
 
 /// How long a process that ends waits for its last records to leave it.

@@ -106,8 +106,8 @@ impl Api {
         engine.map(|engine| engine.name.clone()).ok_or_else(|| unknown_engine(name))
     }
 
-    /// Has the loop follow a command of `by`, within the trace of `trace`, and says what it did. An answer that nobody waits
-    /// for any more does not undo it.
+    /// Has the loop follow a command of `by`, within the trace of `trace`, and says what it did. An answer that nobody
+    /// waits for any more does not undo it.
     pub async fn follow(
         &self,
         command: Command,

@@ -15,8 +15,8 @@ use crate::store::{Epoch, Revision, hex};
 /// Most results on a page: a screen or two, so that the first comes soon.
 const PAGE_ITEMS_MAX: usize = 50;
 
-/// Most bytes of the results on a page; a quarter of the 1 MiB that NATS takes as a message by default. One result is at
-/// most some 40 KiB, so a page always has one.
+/// Most bytes of the results on a page; a quarter of the 1 MiB that NATS takes as a message by default. One result is
+/// at most some 40 KiB, so a page always has one.
 const PAGE_BYTES_MAX: usize = 256 * 1024;
 
 /// Searches that may have open pages: clients that pull pages do so within seconds, and this is some hundred at once.

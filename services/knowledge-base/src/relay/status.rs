@@ -34,7 +34,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// Before the stream was seen. What the stream lacks from earlier is not known yet, so only new changes count as lag.
+    /// Before the stream was seen. What the stream lacks from earlier is not known yet, so only new changes count as
+    /// lag.
     pub fn at_start(revision: Revision) -> Self {
         Self { attached: false, published: revision }
     }
@@ -176,8 +177,8 @@ impl Teller {
     }
 }
 
-/// Whether changes wait and `oldest`, whose age is known, is not the first of them: it has been published, or the stream
-/// has lost its tail and earlier ones wait again.
+/// Whether changes wait and `oldest`, whose age is known, is not the first of them: it has been published, or the
+/// stream has lost its tail and earlier ones wait again.
 fn is_oldest_unknown(committed: Revision, published: Revision, oldest: Revision) -> bool {
     committed > published && oldest != published.next()
 }

@@ -1,4 +1,5 @@
-//! Deletes rows of the log of changes that nobody needs any more: not the stream, and not for longer than it keeps them.
+//! Deletes rows of the log of changes that nobody needs any more: not the stream, and not for longer than it keeps
+//! them.
 
 use std::time::{Duration, SystemTime};
 

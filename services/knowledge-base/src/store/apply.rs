@@ -229,7 +229,8 @@ pub fn begin_epoch(connection: &Connection, position: &mut Position, epoch: Epoc
         .map(drop)
 }
 
-/// Deletes at most `rows_max` of the oldest changes before `keep_from`; the newest change always stays. Returns how many went.
+/// Deletes at most `rows_max` of the oldest changes before `keep_from`; the newest change always stays. Returns how
+/// many went.
 pub fn trim(
     connection: &Connection,
     position: &Position,

@@ -142,7 +142,8 @@ impl Context {
     }
 }
 
-/// A fact ready to be written. What can be worked out before the writer's turn is in here, for the writer is one thread.
+/// A fact ready to be written. What can be worked out before the writer's turn is in here, for the writer is one
+/// thread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewFact {
     pub(super) statement: String,
@@ -193,7 +194,8 @@ pub(super) fn hash64(text: &str) -> i64 {
     i64::from_be_bytes(digest.as_ref()[..8].try_into().expect("SHA-256 has 32 bytes"))
 }
 
-/// The token that stands for an entity in `fact_entities`: letters and digits only, so that one tokenizer fits all names.
+/// The token that stands for an entity in `fact_entities`: letters and digits only, so that one tokenizer fits all
+/// names.
 pub(super) fn entity_token(entity: &str) -> String {
     hex(&hash64(entity).to_be_bytes())
 }

@@ -15,7 +15,8 @@ use super::{queries, schema};
 /// Threads that read. A read is short and its pages are cached; more threads than this only help slow searches.
 pub const READERS: usize = 4;
 
-/// Reads that wait for a thread: at the 50 us of a look-up this is some 3 ms of work. Beyond it a read is refused (503).
+/// Reads that wait for a thread: at the 50 us of a look-up this is some 3 ms of work. Beyond it a read is refused
+/// (503).
 pub const QUEUE_READS: usize = 256;
 
 /// Threads that read for the relay: its reads are short, and there are at most a few at once.
@@ -24,7 +25,8 @@ pub const RELAY_READERS: usize = 1;
 /// Reads of the relay that wait: publishing, telling and trimming have one under way each. Beyond it they wait to wait.
 pub const QUEUE_RELAY_READS: usize = 4;
 
-/// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot take all readers.
+/// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot
+/// take all readers.
 pub const READ_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// SQLite's instructions between two looks at the clock: some 100 us.
@@ -63,7 +65,8 @@ pub type Read = Box<dyn FnOnce(&Connection) + Send>;
 /// Where the answer to a read comes.
 pub type Answer<T> = oneshot::Receiver<Result<(T, Epoch, Revision), ReadError>>;
 
-/// `query` as work for a reader, in a transaction of its own; [`ReadError::TooSlow`] where its turn comes after `latest`.
+/// `query` as work for a reader, in a transaction of its own; [`ReadError::TooSlow`] where its turn comes after
+/// `latest`.
 pub fn read<T: Send + 'static>(
     query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     latest: Option<Instant>,

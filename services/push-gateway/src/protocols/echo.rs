@@ -1,5 +1,6 @@
-//! `/ws/echo`: every message comes back as it came, for conformance suites of RFC 6455 (`docs/websocket-conformance.md`).
-//! It reads and writes as every WebSocket here does. Switched off unless a setting says otherwise.
+//! `/ws/echo`: every message comes back as it came, for conformance suites of RFC 6455
+//! (`docs/websocket-conformance.md`). It reads and writes as every WebSocket here does. Switched off unless a setting
+//! says otherwise.
 
 use axum::extract::State;
 use axum::response::Response;

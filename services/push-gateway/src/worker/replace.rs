@@ -53,8 +53,8 @@ impl SessionRef {
 }
 
 impl Worker {
-    /// Nothing is lost and nothing passes anything: the client's bytes in the old socket are taken first; what it has not
-    /// read there goes out first on the new one, in the new transport's words.
+    /// Nothing is lost and nothing passes anything: the client's bytes in the old socket are taken first; what it has
+    /// not read there goes out first on the new one, in the new transport's words.
     pub(super) fn replace(&mut self, index: usize, generation: u64, replacement: Replacement) {
         let Replacement { socket, mut old, unread, leftover } = replacement;
         let mut buffer = [0; READ_SIZE];

@@ -1,5 +1,5 @@
-//! The messages of Centrifugo's client protocol, version 2: one struct a message, written as JSON and as Protobuf. Names
-//! and tags are the protocol's; what the gateway neither reads nor says is left out and ignored when it comes.
+//! The messages of Centrifugo's client protocol, version 2: one struct a message, written as JSON and as Protobuf.
+//! Names and tags are the protocol's; what the gateway neither reads nor says is left out and ignored when it comes.
 //!
 //! `data` is JSON in both forms: in JSON it stands as it is, in Protobuf as its bytes.
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use chassis::{ApiError, Auth, Identity, Role, time};
+use chassis::{Auth, Identity, Role, time};
 use proto_schemas::TopicPattern;
 use serde_json::{Value, json};
 
+use super::farewell;
 use super::figures::Figures;
 use super::packet::{
     DEFAULT_NAMESPACE, EnginePacket, Kind, Packet, SEPARATOR, Transport, event, json, message,
@@ -17,7 +18,7 @@ use super::packet::{
 use super::requests::{self, Wanted};
 use super::translate::{self, Told};
 use super::{ENDPOINT, PACKET_SIZE_MAX, PING_TIMEOUT};
-use crate::codec::frame::{self, Message, Reader};
+use crate::codec::frame::{Message, Reader};
 use crate::codec::{Action, CloseReason, Codec, Form, Notice, Tell};
 use crate::commands::{Answer, Command, CommandError};
 use crate::event::Event;
@@ -78,8 +79,8 @@ pub struct SocketIo {
 }
 
 impl SocketIo {
-    /// A connection whose client has yet to join the namespace. `key` is from the request's headers; `port` is where the
-    /// client reached us.
+    /// A connection whose client has yet to join the namespace. `key` is from the request's headers; `port` is where
+    /// the client reached us.
     pub fn new(gateway: Arc<Gateway>, transport: Transport, key: Option<String>, port: u16) -> Self {
         let bad_input = gateway.metrics.bad_input.clone();
         Self {
@@ -108,19 +109,11 @@ impl SocketIo {
         Action::Reply(requests::refusal(&CommandError::new(code, message), ack, self.transport))
     }
 
-    /// The last words of a transport.
-    fn end(&self, reason: CloseReason) -> Bytes {
-        match self.transport {
-            Transport::WebSocket => frame::encode_close(reason.websocket_code(), reason.as_str()),
-            Transport::Polling => self.transport.packet("1"),
-        }
-    }
-
     fn close(&self, reason: CloseReason, actions: &mut Vec<Action>) {
         if reason == CloseReason::ProtocolError {
             self.gateway.metrics.bad_input.count(BadInput::Message);
         }
-        actions.push(Action::Reply(self.end(reason)));
+        actions.push(Action::Reply(farewell::end(self.transport, reason)));
         actions.push(Action::Close(reason));
     }
 
@@ -165,7 +158,7 @@ impl SocketIo {
         };
         if packet.namespace != DEFAULT_NAMESPACE {
             if packet.kind == Kind::Connect {
-                let text = connect_error(
+                let text = farewell::connect_error(
                     packet.namespace,
                     "unknown_namespace",
                     "there is only the default namespace",
@@ -249,7 +242,7 @@ impl SocketIo {
                 true
             }
             Err(error) => {
-                let text = refused(&error);
+                let text = farewell::refused(&error);
                 actions.push(self.reply(&text));
                 self.close(CloseReason::Unauthenticated, actions);
                 false
@@ -361,15 +354,6 @@ fn topics(identity: &Identity) -> Vec<TopicPattern> {
     if all.len() == TOPICS.len() { all } else { parse(&NARROWER_TOPICS) }
 }
 
-fn connect_error(namespace: &str, code: &str, text: &str) -> String {
-    let data = json!({"message": text, "data": {"code": code}});
-    message(Kind::ConnectError, namespace, None, Some(&data))
-}
-
-fn refused(error: &ApiError) -> String {
-    connect_error(DEFAULT_NAMESPACE, error.code(), error.message())
-}
-
 impl Codec for SocketIo {
     fn protocol(&self) -> &'static str {
         "socketio"
@@ -401,7 +385,9 @@ impl Codec for SocketIo {
                 ("gap", json!({"topic": topic, "from": from, "to": to, "reason": reason}))
             }
             Notice::Upstream { connected } => ("upstream", json!({"connected": connected})),
-            Notice::Closing { reason, .. } => return Some(self.closing(*reason)),
+            Notice::Closing { reason, .. } => {
+                return Some(farewell::closing(self.transport, *reason, self.identity.is_some()));
+            }
         };
         self.identity.as_ref()?;
         Some(self.transport.packet(&event(name, &json(&data))))
@@ -449,32 +435,6 @@ impl Codec for SocketIo {
 
     fn awaits_authentication(&self) -> bool {
         self.identity.is_none()
-    }
-}
-
-impl SocketIo {
-    /// A client that is refused, or sent away for good, is told so in Socket.IO's words, after which it does not come
-    /// back by itself. Every other end is one of the transport, after which it does, at its own jittered pace.
-    fn closing(&self, reason: CloseReason) -> Bytes {
-        let mut out = BytesMut::new();
-        match reason {
-            CloseReason::TooManyOfUser => {
-                let text = "this user has as many connections as one may";
-                self.transport.put(&mut out, &connect_error(DEFAULT_NAMESPACE, reason.as_str(), text));
-            }
-            CloseReason::Unauthenticated => {
-                let text = "the namespace was not joined within the time allowed";
-                let packet = connect_error(DEFAULT_NAMESPACE, "authentication_timeout", text);
-                self.transport.put(&mut out, &packet);
-            }
-            CloseReason::Revoked | CloseReason::Removed if self.identity.is_some() => {
-                let packet = message(Kind::Disconnect, DEFAULT_NAMESPACE, None, None::<&Value>);
-                self.transport.put(&mut out, &packet);
-            }
-            _ => {}
-        }
-        out.extend_from_slice(&self.end(reason));
-        out.freeze()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Socket.IO v4 (Engine.IO protocol 4) on `/socket.io/`, for front ends that speak it; `docs/clients.md` has the events.
+//! Socket.IO v4 (Engine.IO protocol 4) on `/socket.io/`, for front ends that speak it; `docs/clients.md` has the
+//! events.
 //!
 //! One session of a worker stands behind each client, whichever transport it uses, and one event is put into words once
 //! for all clients of a transport:
@@ -13,6 +14,7 @@
 //! interval. No event asks for an ack, so none waits for one.
 
 mod connection;
+mod farewell;
 mod figures;
 mod packet;
 mod polling;

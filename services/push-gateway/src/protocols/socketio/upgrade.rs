@@ -1,6 +1,6 @@
 //! From polling to WebSocket: the client opens a WebSocket beside its polls, probes it (`2probe`, `3probe`), lets its
-//! polls and posts end, and says `5`. From then on the session's socket is that of the WebSocket: this task reads no byte
-//! beyond the `5`, and the worker sends first, in frames, what was on its way by polling.
+//! polls and posts end, and says `5`. From then on the session's socket is that of the WebSocket: this task reads no
+//! byte beyond the `5`, and the worker sends first, in frames, what was on its way by polling.
 
 use std::io;
 use std::sync::Arc;

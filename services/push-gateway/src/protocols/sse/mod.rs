@@ -1,5 +1,5 @@
-//! Server-sent events (WHATWG HTML, section 9.2), with the fields of `docs/clients.md`: `GET /api/events/stream` and its
-//! alias.
+//! Server-sent events (WHATWG HTML, section 9.2), with the fields of `docs/clients.md`: `GET /api/events/stream` and
+//! its alias.
 
 mod ticket;
 

@@ -1,5 +1,5 @@
-//! Who opens an event stream. `EventSource` sends no headers of its own: its client first asks for a ticket with its key
-//! or token, and sends that as a cookie or, where cookies cannot be used, in the address.
+//! Who opens an event stream. `EventSource` sends no headers of its own: its client first asks for a ticket with its
+//! key or token, and sends that as a cookie or, where cookies cannot be used, in the address.
 
 use std::time::SystemTime;
 
@@ -36,7 +36,8 @@ pub struct TicketAnswer {
     expires_in_s: u64,
 }
 
-/// `POST /api/events/ticket` -> 201 `{ticket, expires_at, expires_in_s}`, and the same as a cookie. The same call renews.
+/// `POST /api/events/ticket` -> 201 `{ticket, expires_at, expires_in_s}`, and the same as a cookie. The same call
+/// renews.
 pub async fn issue(
     State(api): State<Api>,
     CanRead(identity): CanRead,
@@ -58,8 +59,8 @@ pub async fn issue(
     Ok((StatusCode::CREATED, cookies, AppendHeaders([no_store]), Json(body)))
 }
 
-/// `DELETE /api/events/ticket` -> 204: the browser forgets the cookie, which no script can do. The ticket itself is good
-/// until its end, or until its key or token is revoked.
+/// `DELETE /api/events/ticket` -> 204: the browser forgets the cookie, which no script can do. The ticket itself is
+/// good until its end, or until its key or token is revoked.
 pub async fn forget(Extension(peer): Extension<Peer>, headers: HeaderMap) -> impl IntoResponse {
     (StatusCode::NO_CONTENT, AppendHeaders(cookies("", 0, is_tls(peer, &headers))))
 }

@@ -26,9 +26,9 @@ pub struct ConnectionsAnswer {
     timestamp: String,
 }
 
-/// `{total_connections, active_clients, clients, timestamp}`: `clients` are the names that clients gave themselves, each
-/// once, at most 1,000, and `active_clients` counts them; `clients_truncated` says that there are more connections than
-/// were looked at for them, while `total_connections` counts all.
+/// `{total_connections, active_clients, clients, timestamp}`: `clients` are the names that clients gave themselves,
+/// each once, at most 1,000, and `active_clients` counts them; `clients_truncated` says that there are more connections
+/// than were looked at for them, while `total_connections` counts all.
 pub async fn connections(State(api): State<Api>, _: CanControl) -> Result<Json<ConnectionsAnswer>, ApiError> {
     if !api.profile.websocket {
         return Err(switched_off("WebSocket"));

@@ -9,6 +9,7 @@ mod identities;
 mod open_batches;
 mod queries;
 mod replace;
+mod slices;
 mod tallies;
 mod wakes;
 
@@ -54,12 +55,6 @@ const COMMANDS_PER_TURN: usize = 64;
 const OPENED_PER_TURN: usize = 32;
 /// Sockets looked at in one turn.
 const SOCKETS_PER_TURN: usize = 128;
-/// How long a turn may flush before it looks at sockets and commands again.
-const FLUSH_SLICE: Duration = Duration::from_millis(1);
-/// Sessions whose memory is read ahead of their flush: enough that the reads overlap, few enough to stay cached.
-const TOUCHED_AHEAD: usize = 8;
-/// How long a turn may serve those that catch up, beside the others.
-const CATCH_UP_SLICE: Duration = Duration::from_micros(250);
 /// How often the slow duties are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// A client has this long to close its side once ours is closed.
@@ -358,54 +353,6 @@ impl Worker {
         if self.sessions[index].blocked_since.take().is_some() {
             self.enqueue_to_catch_up(index);
         }
-    }
-
-    fn flush_slice(&mut self) {
-        let mut now = Instant::now();
-        let end = now + FLUSH_SLICE;
-        let mut touched = 0;
-        while now < end
-            && let Some(queued) = self.ready.pop_front()
-        {
-            if touched == 0 {
-                self.touch_next();
-                touched = TOUCHED_AHEAD;
-            }
-            touched -= 1;
-            now = self.flush_queued(queued, now);
-            self.open_batches.one_flushed();
-        }
-    }
-
-    /// Reads what the next flushes need. Between two flushes of a session thousands of others and the kernel have used the
-    /// caches; asked for together, its parts arrive together.
-    fn touch_next(&self) {
-        for (index, _) in self.ready.iter().take(TOUCHED_AHEAD) {
-            if let Some(session) = self.sessions.get(*index) {
-                session.touch();
-            }
-        }
-    }
-
-    fn catch_up_slice(&mut self) {
-        let mut now = Instant::now();
-        let end = now + CATCH_UP_SLICE;
-        while now < end
-            && let Some(queued) = self.catching_up.pop_front()
-        {
-            now = self.flush_queued(queued, now);
-        }
-    }
-
-    fn flush_queued(&mut self, (index, generation): (usize, u64), mut now: Instant) -> Instant {
-        if self.is_same(index, generation) {
-            let session = &mut self.sessions[index];
-            session.is_queued = false;
-            let waited = now.saturating_duration_since(session.queued_at);
-            self.tallies.ready_wait.observe(waited.as_secs_f64());
-            now = self.flush(index, now);
-        }
-        now
     }
 
     /// Once a second: stalled and unauthenticated sessions, checkpoints, blocks that did not come, sizes of events.

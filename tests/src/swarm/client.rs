@@ -45,6 +45,17 @@ pub struct Common {
     pub keeps_sample: bool,
 }
 
+/// What a client that left knows when it comes back.
+#[derive(Debug)]
+pub struct Memory {
+    /// Its number.
+    pub number: u32,
+    /// Whether it reads.
+    pub reads: bool,
+    expected: Vec<u64>,
+    token: Option<String>,
+}
+
 /// What becomes of a client after it has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -120,8 +131,14 @@ impl Client {
         })
     }
 
+    /// Closes the connection.
+    pub fn leave(self) -> Memory {
+        let Self { number, reads, expected, token, .. } = self;
+        Memory { number, reads, expected, token }
+    }
+
     /// Takes over where a connection before this one stood, so that its resume shows holes and doubles.
-    pub fn continues(&mut self, before: Self) {
+    pub fn continues(&mut self, before: Memory) {
         self.expected = before.expected;
         self.token = before.token;
     }

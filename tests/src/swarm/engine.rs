@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
-use super::client::{Client, Common, Progress};
+use super::client::{Client, Common, Memory, Progress};
 use super::event::now_ns;
 use super::protocol::{Target, Topics};
 use super::publish::Publisher;
@@ -60,7 +60,7 @@ pub struct Swarm {
     events: Events,
     clients: Vec<Option<Client>>,
     /// Those that left.
-    away: Vec<Client>,
+    away: Vec<Memory>,
     common: Option<Common>,
     plan: Option<Plan>,
     tally: Tally,
@@ -136,11 +136,7 @@ impl Swarm {
     /// Closes all clients; [`Self::come_back`] opens them again.
     pub fn leave(&mut self) {
         (self.ready, self.stalled) = (0, 0);
-        self.away.extend(std::mem::take(&mut self.clients).into_iter().flatten());
-        for client in &self.away {
-            // An error means that it is closed already.
-            let _ = client.socket.shutdown(std::net::Shutdown::Both);
-        }
+        self.away.extend(std::mem::take(&mut self.clients).into_iter().flatten().map(Client::leave));
     }
 
     /// Opens the clients that left, with their tokens.
@@ -149,10 +145,10 @@ impl Swarm {
     /// As [`Self::open`].
     pub fn come_back(&mut self) -> Result<()> {
         let away = std::mem::take(&mut self.away);
-        self.open_all(away.into_iter().map(|client| (client.number, client.reads, Some(client))).collect())
+        self.open_all(away.into_iter().map(|memory| (memory.number, memory.reads, Some(memory))).collect())
     }
 
-    fn open_all(&mut self, mut wanted: Vec<(u32, bool, Option<Client>)>) -> Result<()> {
+    fn open_all(&mut self, mut wanted: Vec<(u32, bool, Option<Memory>)>) -> Result<()> {
         let (limit, addresses) = match &self.plan {
             Some(plan) => (plan.handshakes_max.max(1), plan.source_addresses.max(1)),
             None => bail!("no plan of clients"),
@@ -181,7 +177,7 @@ impl Swarm {
         Ok(())
     }
 
-    fn connect(&mut self, number: u32, reads: bool, addresses: u8, before: Option<Client>) -> Result<()> {
+    fn connect(&mut self, number: u32, reads: bool, addresses: u8, before: Option<Memory>) -> Result<()> {
         let common = self.common.as_ref().context("no plan of clients")?;
         let place = number / CLIENTS_PER_ADDRESS + number % u32::from(addresses);
         let source = Ipv4Addr::new(127, 0, 0, 1 + u8::try_from(place).unwrap_or(u8::MAX - 1));

@@ -73,23 +73,23 @@ enum Written {
 }
 
 impl Worker {
-    /// Sends what the session has not seen, as much as one write takes. From `now`; returns whether there is more that the
-    /// socket might take, and when it was done, so that the clock is read once a write.
-    pub(super) fn flush(&mut self, index: usize, now: Instant) -> (bool, Instant) {
+    /// Sends what the session has not seen: as much as one write takes, then others have their turn. From `now`; returns
+    /// when it was done, so that the clock is read once a write.
+    pub(super) fn flush(&mut self, index: usize, now: Instant) -> Instant {
         let size = self.gather_answers(index);
         self.gather_events(index, size);
         if self.flush.frames.is_empty() {
             self.after_flush(index);
-            return (false, now);
+            return now;
         }
         let (written, end) = self.write(index, now);
         match written {
             Written::All if self.flush.is_exhausted => self.after_flush(index),
-            Written::All => return (true, end),
+            Written::All => self.enqueue_to_catch_up(index),
             Written::Blocked(_) => {}
             Written::Failed => self.close(index, CloseReason::ClientGone),
         }
-        (false, end)
+        end
     }
 
     /// Sends the answers that wait, ahead of whatever the ready list holds. Events have their turn there.

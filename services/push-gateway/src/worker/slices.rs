@@ -24,13 +24,7 @@ impl Worker {
                 touched = TOUCHED_AHEAD;
             }
             touched -= 1;
-            if self.begin(queued, now) {
-                let (has_more, done_at) = self.flush(queued.0, now);
-                if has_more {
-                    self.enqueue_to_catch_up(queued.0);
-                }
-                now = done_at;
-            }
+            now = self.flush_queued(queued, now);
             self.open_batches.one_flushed();
         }
     }
@@ -45,34 +39,25 @@ impl Worker {
         }
     }
 
-    /// One session after the other, each as far as its socket and the slice allow: what one write leaves in the caches,
-    /// here and in the kernel, serves the next.
     pub(super) fn catch_up_slice(&mut self) {
         let mut now = Instant::now();
         let end = now + CATCH_UP_SLICE;
         while now < end
             && let Some(queued) = self.catching_up.pop_front()
         {
-            let mut has_more = self.begin(queued, now);
-            while has_more {
-                (has_more, now) = self.flush(queued.0, now);
-                if has_more && now >= end {
-                    self.enqueue_to_catch_up(queued.0);
-                    break;
-                }
-            }
+            now = self.flush_queued(queued, now);
         }
     }
 
-    /// Takes note that a session of a list has its turn; false where it has ended meanwhile.
-    fn begin(&mut self, (index, generation): (usize, u64), now: Instant) -> bool {
-        let is_there = self.is_same(index, generation);
-        if is_there {
-            let session = &mut self.sessions[index];
-            session.is_queued = false;
-            let waited = now.saturating_duration_since(session.queued_at);
-            self.tallies.ready_wait.observe(waited.as_secs_f64());
+    /// Lets a session of a list have its turn, unless it has ended meanwhile. From `now`; returns when that was done.
+    fn flush_queued(&mut self, (index, generation): (usize, u64), now: Instant) -> Instant {
+        if !self.is_same(index, generation) {
+            return now;
         }
-        is_there
+        let session = &mut self.sessions[index];
+        session.is_queued = false;
+        let waited = now.saturating_duration_since(session.queued_at);
+        self.tallies.ready_wait.observe(waited.as_secs_f64());
+        self.flush(index, now)
     }
 }

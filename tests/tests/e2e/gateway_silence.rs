@@ -41,15 +41,22 @@ async fn a_head_that_does_not_end_is_cut_however_slowly_it_comes_and_a_head_with
     // Meanwhile: too many fields, too many bytes, and what is no HTTP.
     let many = (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
     let long = format!("x-long: {}\r\n", "y".repeat(128 * 1024));
-    for (what, bytes, status, reason) in [
-        ("fields", format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), "431", "too_large"),
-        ("bytes", format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{long}\r\n"), "431", "too_large"),
-        ("an address", format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(70_000)), "414", "too_large"),
-        ("no HTTP", "\u{1b}[31m hello\r\n\r\n".to_owned(), "400", "malformed"),
+    // 414 says what is too long about a head that is too large as a whole; whether it comes to that depends on the pieces.
+    for (what, bytes, statuses, reason) in [
+        (
+            "fields",
+            format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"),
+            &["431"][..],
+            "too_large",
+        ),
+        ("bytes", format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{long}\r\n"), &["431"], "too_large"),
+        ("an address", format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(70_000)), &["414", "431"], "too_large"),
+        ("no HTTP", "\u{1b}[31m hello\r\n\r\n".to_owned(), &["400"], "malformed"),
     ] {
         let before = gateway.metric(&bad_heads(reason)).await;
         let answer = answered(gateway.addr(), bytes.as_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
+        let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next());
+        assert!(status.is_some_and(|status| statuses.contains(&status)), "{what}: {answer}");
         grown(gateway, &bad_heads(reason), before, 1.0).await;
     }
 

@@ -129,7 +129,8 @@ fn resume(stream: Stream, wanted: Position, hub: &Hub) -> Cursor {
     }
     // A store is ahead of its stream until it has told it all; any other place was in the stream once.
     let is_beyond = wanted.seq > head.seq && stream.spec().owner != Owner::KnowledgeBase;
-    let verify = known.is_none() && (wanted.time != TimeBits::UNKNOWN || is_beyond);
+    // Who stands before the first message has seen none that could be another one now.
+    let verify = wanted.seq > 0 && known.is_none() && (wanted.time != TimeBits::UNKNOWN || is_beyond);
     Cursor { verify, ..Cursor::at(wanted) }
 }
 

@@ -33,6 +33,8 @@ fn a_place_that_the_stream_let_go_is_told_without_a_beginning() {
         // What the client saw at its place cannot be compared any more.
         (since(10, TimeBits::of_unix_ms(10 * 7)), 12, "gap kb.facts none 12"),
         (since(10, TimeBits::of_unix_ms(10 * 7)), 10, "gap kb.facts none 10"),
+        // It has seen nothing, and the first message is there.
+        (since(0, TimeBits::of_unix_ms(7)), 0, "kb.facts 1"),
         // It names no time, so there is nothing to compare.
         (since(10, TimeBits::UNKNOWN), 12, "gap kb.facts 11 12"),
         (since(10, TimeBits::UNKNOWN), 10, "kb.facts 11"),

@@ -108,13 +108,14 @@ mod tests {
 
     use super::*;
     use crate::auth::Auth;
-    use crate::http::Server;
+    use crate::http::{Server, Sockets};
     use crate::metrics::Metrics;
 
     /// A server whose `POST /` takes bodies up to axum's 2 MiB; ends when the sender is used.
     async fn serve() -> (TcpStream, oneshot::Sender<()>, JoinHandle<()>) {
         let server =
-            Server::bind(([127, 0, 0, 1], 0).into(), &Auth::open(), false, &Metrics::new()).await.unwrap();
+            Server::bind(([127, 0, 0, 1], 0).into(), Sockets::Usual, &Auth::open(), false, &Metrics::new())
+                .unwrap();
         let client = TcpStream::connect(server.addr()).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let router = Router::new().route("/", post(async |_: Bytes| ())).route("/", get(async || "here"));

@@ -12,7 +12,7 @@ use crate::config::{CommonConfig, unknown_variables};
 use crate::endpoints::Endpoints;
 use crate::error::StartError;
 use crate::health::Health;
-use crate::http::{self, Server};
+use crate::http::{self, Server, Sockets};
 use crate::lag;
 use crate::log_records;
 use crate::metrics::Metrics;
@@ -115,6 +115,7 @@ impl Chassis {
         service: &'static str,
         config: &CommonConfig,
         default_port: u16,
+        sockets: Sockets,
         shutdown: Shutdown,
     ) -> Result<Self, StartError> {
         let metrics = Metrics::new();
@@ -125,9 +126,9 @@ impl Chassis {
         }
         let tls = Tls::from_config(config, &metrics, &shutdown)?;
         let is_tls = tls.is_some();
-        let server =
-            Server::bind(config.http_addr_or(default_port), &auth, config.insecure_open, &metrics).await?;
-        let server = server.with_tls(tls)?;
+        let sockets = if is_tls { Sockets::BoundedWithTls } else { sockets };
+        let addr = config.http_addr_or(default_port);
+        let server = Server::bind(addr, sockets, &auth, config.insecure_open, &metrics)?.with_tls(tls);
         let health = Health::new(service);
         let nats = Nats::connect(service, config, &metrics, &shutdown).await?;
         log_records::publish(service, config.instance(), &nats, &metrics, &shutdown);

@@ -19,6 +19,7 @@ pub mod snapshot;
 
 use std::time::Duration;
 
+use chassis::http::Sockets;
 use chassis::{Chassis, Shutdown, StartError, process::ServiceConfig, state};
 use proto_schemas::event::STATE_GOVERNOR;
 use tokio::sync::{mpsc, watch};
@@ -41,7 +42,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         Some(path) => engines::read(path).map_err(StartError::settings)?,
         None => Vec::new(),
     };
-    let chassis = Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, shutdown.clone()).await?;
+    let chassis =
+        Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown.clone())
+            .await?;
     let metrics = GovernorMetrics::new(&chassis.metrics);
     let nats = chassis.nats.clone();
     tracing::info!(engines = specs.len(), control_http = config.enable_control_http, ?policy, "governing");

@@ -13,6 +13,7 @@ pub mod sampler;
 
 use std::time::SystemTime;
 
+use chassis::http::Sockets;
 use chassis::{Chassis, Health, Shutdown, StartError, process::ServiceConfig, state};
 use proto_schemas::event;
 use proto_schemas::v1::{GpuState, SystemState};
@@ -27,7 +28,9 @@ use crate::sampler::Sampler;
 
 /// Runs the monitor until the stop.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
-    let chassis = Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, shutdown.clone()).await?;
+    let chassis =
+        Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown.clone())
+            .await?;
     let metrics = MonitorMetrics::new(&chassis.metrics);
     let node = config.node();
     tracing::info!(%node, gpu_source = ?config.gpu_source, interval = ?config.sample_interval(), "sampling");

@@ -14,6 +14,7 @@ pub mod store;
 use std::time::Duration;
 
 use chassis::health::Health;
+use chassis::http::Sockets;
 use chassis::process::{Chassis, ServiceConfig};
 use chassis::{Shutdown, StartError};
 use tokio::task::JoinHandle;
@@ -36,7 +37,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// [`StartError`] when the port is taken, the settings cannot work, or the store cannot be opened.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     fail_point::arm_from_environment()?;
-    let chassis = Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, shutdown).await?;
+    let chassis =
+        Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
     let metrics = StoreMetrics::new(&chassis.metrics);
     let options = StoreOptions { data_dir: config.data_dir, size_bytes_max: None };
     // Opening may recover a log; that is the disk's time and nobody is served yet.

@@ -31,6 +31,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chassis::auth::Secret;
+use chassis::http::Sockets;
 use chassis::{Auth, Chassis, Shutdown, StartError};
 use proto_schemas::Stream;
 use tokio::sync::broadcast::error::RecvError;
@@ -61,8 +62,9 @@ const DRAIN_WAVES_SHARE: f64 = 0.6;
 
 /// Runs the gateway until the stop.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
-    let chassis = Chassis::start("push-gateway", &config.common, DEFAULT_PORT, shutdown.clone()).await?;
-    chassis.server.bound_sockets()?;
+    let chassis =
+        Chassis::start("push-gateway", &config.common, DEFAULT_PORT, Sockets::Bounded, shutdown.clone())
+            .await?;
     let metrics = GatewayMetrics::new(&chassis.metrics);
     let lifetime = Duration::from_secs(config.ticket_lifetime_s);
     let tickets = Tickets::new(config.ticket_key.as_ref().map(Secret::expose), lifetime)?;

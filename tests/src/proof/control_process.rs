@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
-use chassis::http::{self, Server};
+use chassis::http::{self, Server, Sockets};
 use chassis::origin::AllowedOrigins;
 use chassis::{Auth, Health, Metrics, lag};
 use knowledge_base::api::{self, ApiState};
@@ -44,7 +44,7 @@ async fn run(data_dir: PathBuf) -> Result<()> {
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());
-    let server = Server::bind(ANY_PORT, &auth, false, &metrics).await.context("the API's port")?;
+    let server = Server::bind(ANY_PORT, Sockets::Usual, &auth, false, &metrics).context("the API's port")?;
     let streams = TcpListener::bind(ANY_PORT).await.context("the streams' port")?;
     let addresses =
         Addresses { api: server.addr(), streams: streams.local_addr().context("the streams' port")? };

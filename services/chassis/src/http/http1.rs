@@ -6,7 +6,7 @@ use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -30,6 +30,8 @@ use crate::metrics::{METRIC_HTTP_BAD_HEADS, Metrics};
 
 /// Time for a request's head to arrive, and for the next one on an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The least that is left for the rest of a head.
+const HEAD_REST_MIN: Duration = Duration::from_secs(1);
 /// Largest head, bytes; hyper reads bodies in pieces of at most this.
 const BUFFER_SIZE_MAX: usize = 64 * 1024;
 
@@ -94,6 +96,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut closing = pin!(closing);
+    let opened_at = Instant::now();
     let read = tokio::select! {
         biased;
         read = early::read(&mut io, HEAD_TIMEOUT) => read,
@@ -106,7 +109,7 @@ where
     };
     let (takeover, mut handover) = Takeover::new();
     let requests = Requests { peer, router, takeover };
-    let mut begun = None;
+    let (mut begun, mut patience) = (None, HEAD_TIMEOUT);
     if let Some((request, size)) = early::request(&read) {
         let mut answer = requests.answer(request);
         // What takes the connection over mostly does so without waiting for anything.
@@ -119,9 +122,13 @@ where
             Poll::Ready(answer) => ready(answer).boxed(),
             Poll::Pending => answer,
         });
+    } else {
+        // What a head may take in all; whoever took most of it for a byte has the rest for the others.
+        patience = HEAD_TIMEOUT.saturating_sub(opened_at.elapsed()).max(HEAD_REST_MIN);
     }
     // Boxed, so that connections that never get here do not carry the room for it.
-    Box::pin(serve_rest(Reread::new(read, io), requests, begun, handover, bad_heads, closing)).await
+    let io = Reread::new(read, io);
+    Box::pin(serve_rest(io, requests, begun, patience, handover, bad_heads, closing)).await
 }
 
 /// What the requests of a connection share.
@@ -141,11 +148,13 @@ impl Requests {
     }
 }
 
-/// Goes on with a server, whose first request is answered by `begun` where that is there.
+/// Goes on with a server that waits `patience` for each head. Its first request is answered by `begun` where that is
+/// there.
 async fn serve_rest<S>(
     io: Reread<S>,
     requests: Requests,
     begun: Option<Answering>,
+    patience: Duration,
     mut handover: oneshot::Receiver<Handover>,
     bad_heads: &BadHeads,
     mut closing: Pin<&mut impl Future<Output = ()>>,
@@ -174,12 +183,14 @@ where
     });
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(patience)
         .max_buf_size(BUFFER_SIZE_MAX)
         .serve_connection(TokioIo::new(io), service);
     let mut told = false;
     let receiver = loop {
         tokio::select! {
+            // In this order: a server that is told to close before it has looked at its connection answers nothing.
+            biased;
             // Errors here are the client's: it went away or spoke no HTTP, and hyper has answered what it could.
             ended = poll_fn(|context| serving.poll_without_shutdown(context)) => {
                 let spoke_no_http = ended.as_ref().is_err_and(hyper::Error::is_parse);

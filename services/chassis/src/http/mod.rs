@@ -16,9 +16,10 @@ use axum::body::{Body, HttpBody};
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -38,6 +39,8 @@ pub use takeover::{Handover, Peer, Takeover};
 
 /// Connections served by hyper at once; those taken over do not count. Beyond it new ones wait in the backlog.
 const CONNECTIONS_MAX: usize = 8_192;
+/// Connections that wait to be accepted; the system may allow fewer.
+const BACKLOG: i32 = 1_024;
 /// Largest body unless the route says otherwise.
 const BODY_SIZE_MAX: usize = 256 * 1024;
 
@@ -53,6 +56,42 @@ const UNSENT_LOW_BYTES: u32 = 16 * 1024;
 /// between them waits for a socket that never takes more.
 const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What the kernel is told of the sockets of a listener, once and before the first: they inherit it, also those that it has
+/// accepted before anybody asks for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// For requests.
+    Usual,
+    /// For connections that last: what the kernel holds of each is bounded, and clients that are gone without a word are
+    /// found out.
+    Bounded,
+    /// For those that TLS is spoken on: bounded, and a client that takes nothing for long is cut off.
+    BoundedWithTls,
+}
+
+/// Listens, and says where.
+fn listen(addr: SocketAddr, sockets: Sockets) -> std::io::Result<(SocketAddr, TcpListener)> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // Where connections of the process before are still being forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if sockets != Sockets::Usual {
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES)?;
+        let keepalive =
+            TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
+        socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
+    }
+    if sockets == Sockets::BoundedWithTls {
+        socket.set_tcp_user_timeout(Some(STALL_TIMEOUT))?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from_std(socket.into())?;
+    Ok((listener.local_addr()?, listener))
+}
+
 /// A bound listener with everything that each request passes through.
 pub struct Server {
     listener: TcpListener,
@@ -63,8 +102,9 @@ pub struct Server {
 
 impl Server {
     /// Listens on `addr` (port 0 = any). Refuses to be open beyond loopback unless told so.
-    pub async fn bind(
+    pub fn bind(
         addr: SocketAddr,
+        sockets: Sockets,
         auth: &Auth,
         insecure_open: bool,
         metrics: &Metrics,
@@ -75,39 +115,15 @@ impl Server {
             }
             tracing::warn!(%addr, "INSECURE: no API keys; everybody who reaches this address may do everything");
         }
-        let listen = async {
-            let listener = TcpListener::bind(addr).await?;
-            SockRef::from(&listener).set_tcp_nodelay(true)?;
-            Ok((listener.local_addr()?, listener))
-        };
-        let (addr, listener) = listen.await.map_err(|source| StartError::Bind { addr, source })?;
+        let (addr, listener) = listen(addr, sockets).map_err(|source| StartError::Bind { addr, source })?;
         Ok(Self { listener, addr, tls: None, bad_heads: BadHeads::new(metrics) })
     }
 
     /// Speaks TLS, where there is some.
-    pub fn with_tls(mut self, tls: Option<Tls>) -> Result<Self, StartError> {
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
         self.tls = tls;
-        if self.tls.is_some() {
-            self.bound_sockets()?;
-            let stall = SockRef::from(&self.listener).set_tcp_user_timeout(Some(STALL_TIMEOUT));
-            stall.map_err(|source| StartError::Bind { addr: self.addr, source })?;
-        }
-        Ok(self)
-    }
-
-    /// For a service whose connections last: what the kernel holds of each is bounded, and clients that are gone without
-    /// a word are found out. Sockets inherit it from their listener, which saves a dozen calls a connection.
-    pub fn bound_sockets(&self) -> Result<(), StartError> {
-        let socket = SockRef::from(&self.listener);
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(60))
-            .with_interval(Duration::from_secs(20))
-            .with_retries(3);
-        socket
-            .set_send_buffer_size(SEND_BUFFER_BYTES)
-            .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT_LOW_BYTES))
-            .and_then(|()| socket.set_tcp_keepalive(&keepalive))
-            .map_err(|source| StartError::Bind { addr: self.addr, source })
+        self
     }
 
     /// Where it listens.
@@ -120,6 +136,9 @@ impl Server {
         let (closing, _) = tokio::sync::watch::channel(());
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let connections = TaskTracker::new();
+        let cut = CancellationToken::new();
+        // Also where nobody waits for the end.
+        let _cut = cut.clone().drop_guard();
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -142,12 +161,13 @@ impl Server {
             let closing = async move {
                 let _ = closing.changed().await;
             };
-            connections.spawn(async move {
+            let cut = cut.clone();
+            connections.spawn(cut.run_until_cancelled_owned(async move {
                 match tls {
                     None => plain(socket, peer, router, &bad_heads, slot, closing).await,
                     Some(tls) => secured(tls, socket, peer, router, &bad_heads, slot, closing).await,
                 }
-            });
+            }));
         }
         drop(self.listener);
         drop(closing);
@@ -157,6 +177,8 @@ impl Server {
                 open = connections.len(),
                 "requests still under way at the end of the drain are cut"
             );
+            cut.cancel();
+            connections.wait().await;
         }
     }
 }
@@ -264,6 +286,7 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::BodyExt;
     use serde_json::Value;
+    use socket2::SockRef;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tower::ServiceExt;
 
@@ -284,8 +307,7 @@ mod tests {
     /// A running server and a connection to it.
     async fn connected(router: Router) -> TcpStream {
         let addr = ([127, 0, 0, 1], 0).into();
-        let server = Server::bind(addr, &Auth::open(), false, &Metrics::new()).await.unwrap();
-        server.bound_sockets().unwrap();
+        let server = Server::bind(addr, Sockets::Bounded, &Auth::open(), false, &Metrics::new()).unwrap();
         let client = TcpStream::connect(server.addr()).await.unwrap();
         tokio::spawn(server.run(router, std::future::pending(), Duration::ZERO));
         client
@@ -310,6 +332,27 @@ mod tests {
         assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT_LOW_BYTES);
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_at_the_end_of_the_drain_is_gone_when_the_server_is() {
+        let (begun, mut is_begun) = tokio::sync::mpsc::channel(1);
+        let held = Arc::new(());
+        let used = Arc::downgrade(&held);
+        let never = async move || {
+            let _held = Arc::clone(&held);
+            begun.try_send(()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let addr = ([127, 0, 0, 1], 0).into();
+        let server = Server::bind(addr, Sockets::Usual, &Auth::open(), false, &Metrics::new()).unwrap();
+        let mut client = TcpStream::connect(server.addr()).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        let stop = async move {
+            is_begun.recv().await;
+        };
+        server.run(Router::new().route("/", get(never)), stop, Duration::ZERO).await;
+        assert!(used.upgrade().is_none(), "a request still holds what it needs");
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
-//! How often state is told: the first value after a quiet time goes out at once, what follows within the interval is
+//! How often state is told: the first value of a key and the first after a quiet time go out at once, what follows within the interval is
 //! held until its end, and of each key only the newest. Flushing later is sending less.
 //!
 //! Each rule of [`MinIntervals`] has a lane of its own, so that a topic with a long interval holds no other back. Values
 //! of different lanes therefore leave in another order than they came.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use proto_schemas::TopicPattern;
@@ -16,6 +16,8 @@ use crate::event::Message;
 const HELD_KEYS_MAX: usize = 4_096;
 /// See [`HELD_KEYS_MAX`].
 const HELD_SIZE_MAX: usize = 4 * 1024 * 1024;
+/// Places of replaced values that may stay, beside as many as there are keys.
+const PLACES_MIN: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct StatePace {
     lanes: Vec<Lane>,
     /// Values up to this sequence are those that were there already: they are not held.
     load_to: u64,
+    /// Keys that have a value here. The first of each is not held, or a snapshot would lack a key that exists.
+    told: HashSet<Box<str>>,
 }
 
 impl StatePace {
@@ -31,12 +35,13 @@ impl StatePace {
     pub fn new(intervals: MinIntervals) -> Self {
         let rules = intervals.rules.into_iter().map(|(topic, interval)| Lane::new(Some(topic), interval));
         let lanes = rules.chain([Lane::new(None, intervals.otherwise)]).collect();
-        Self { lanes, load_to: 0 }
+        Self { lanes, load_to: 0, told: HashSet::new() }
     }
 
     /// The stream starts anew: what is held is loaded again.
     pub fn restart(&mut self, load_to: u64) {
         self.load_to = load_to;
+        self.told.clear();
         self.lanes.iter_mut().for_each(Lane::forget);
     }
 
@@ -47,12 +52,21 @@ impl StatePace {
 
     /// Takes a value in; pushes what is to be told now.
     pub fn take(&mut self, message: Message, now: Instant, out: &mut Vec<Message>) {
+        let is_new = if message.removed {
+            self.told.remove(&message.topic);
+            false
+        } else {
+            !self.told.contains(&message.topic) && self.told.insert(message.topic.clone())
+        };
         if message.seq <= self.load_to {
             return out.push(message);
         }
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.takes(&message.topic)) {
-            lane.take(message, now, out);
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.takes(&message.topic)) else { return };
+        if is_new {
+            lane.released_at.get_or_insert(now);
+            return out.push(message);
         }
+        lane.take(message, now, out);
     }
 
     /// When the first held values are to be told; `None` when there are none, or none was told yet.
@@ -98,6 +112,7 @@ impl Lane {
     }
 
     fn forget(&mut self) {
+        self.released_at = None;
         self.held.clear();
         self.by_key.clear();
         self.held_bytes = 0;
@@ -110,9 +125,22 @@ impl Lane {
         }
         self.held_bytes += message.size_bytes();
         self.held.push(Some(message));
+        if self.held.len() > 2 * self.by_key.len() + PLACES_MIN {
+            self.close_up();
+        }
         let is_full = self.by_key.len() > HELD_KEYS_MAX || self.held_bytes > HELD_SIZE_MAX;
         if is_full || self.due().is_none_or(|due| due <= now) {
             self.release(now, out);
+        }
+    }
+
+    /// Takes out the places of values that were replaced.
+    fn close_up(&mut self) {
+        self.held.retain(Option::is_some);
+        for (place, message) in self.held.iter().enumerate() {
+            if let Some(known) = message.as_ref().and_then(|message| self.by_key.get_mut(&message.topic)) {
+                *known = place;
+            }
         }
     }
 
@@ -165,15 +193,15 @@ mod tests {
         let (mut pace, start, mut out) = (paced(INTERVAL), Instant::now(), Vec::new());
         pace.take(value("state.a", 1), start, &mut out);
         assert_eq!(told(&mut out), [1], "the first goes out at once");
-        for (seq, key) in [(2, "state.a"), (3, "state.b"), (4, "state.a")] {
+        for (seq, key) in [(2, "state.a"), (3, "state.b"), (4, "state.a"), (5, "state.b")] {
             pace.take(value(key, seq), start + INTERVAL / 2, &mut out);
         }
-        assert!(out.is_empty());
+        assert_eq!(told(&mut out), [3], "so does the first of another key");
         assert_eq!(pace.due(), Some(start + INTERVAL));
         pace.release(start + INTERVAL, &mut out);
-        assert_eq!((told(&mut out), pace.take_conflated(), pace.due()), (vec![3, 4], 1, None));
-        pace.take(value("state.a", 5), start + INTERVAL * 3, &mut out);
-        assert_eq!(told(&mut out), [5], "after a quiet time nothing waits");
+        assert_eq!((told(&mut out), pace.take_conflated(), pace.due()), (vec![4, 5], 1, None));
+        pace.take(value("state.a", 6), start + INTERVAL * 3, &mut out);
+        assert_eq!(told(&mut out), [6], "after a quiet time nothing waits");
     }
 
     #[test]
@@ -216,10 +244,12 @@ mod tests {
     #[test]
     fn many_keys_end_the_interval_early() {
         let (mut pace, start, mut out) = (paced(INTERVAL), Instant::now(), Vec::new());
-        for seq in 1..=HELD_KEYS_MAX as u64 + 2 {
-            pace.take(value(&format!("state.{seq}"), seq), start, &mut out);
+        let keys = HELD_KEYS_MAX as u64 + 2;
+        for seq in 1..=2 * keys {
+            pace.take(value(&format!("state.{}", seq % keys), seq), start, &mut out);
         }
-        assert_eq!(out.len(), HELD_KEYS_MAX + 2);
+        let held = |seq: &u64| *seq > keys;
+        assert_eq!(told(&mut out).iter().filter(|seq| held(seq)).count(), HELD_KEYS_MAX + 1);
     }
 
     #[test]
@@ -230,11 +260,24 @@ mod tests {
             pace.take(Message { payload, ..value(key, seq) }, start, &mut out);
             told(&mut out)
         };
-        assert_eq!(take("state.a", 1), [1]);
-        for seq in 2..10 {
+        assert_eq!((take("state.a", 1), take("state.b", 2)), (vec![1], vec![2]));
+        for seq in 3..10 {
             assert!(take("state.a", seq).is_empty(), "only the newest is held");
         }
         assert_eq!(take("state.b", 10), [9, 10]);
+    }
+
+    #[test]
+    fn a_hot_key_takes_no_more_room_than_its_newest_value() {
+        let (mut pace, start, mut out) = (paced(INTERVAL), Instant::now(), Vec::new());
+        for seq in 1..10_000 {
+            let key = if seq % 100 == 0 { "state.b" } else { "state.a" };
+            pace.take(value(key, seq), start, &mut out);
+        }
+        assert!(pace.lanes[0].held.len() <= 2 * 2 + PLACES_MIN);
+        out.clear();
+        pace.release(start + INTERVAL, &mut out);
+        assert_eq!(told(&mut out), [9_900, 9_999]);
     }
 
     #[test]

@@ -196,9 +196,10 @@ impl Worker {
         let mut moved = Vec::new();
         session.cursors.clear(index, &mut self.hub, |follower, slot| moved.push((follower, slot)));
         self.note_moved(&mut moved);
-        if matches!(reason, CloseReason::Stalled | CloseReason::Overloaded) {
-            // Reset: else the kernel keeps what a client does not take, for minutes after its session. Fails only when
-            // the client has done the same.
+        if matches!(reason, CloseReason::Stalled | CloseReason::Overloaded) && self.waves.is_none() {
+            // Reset: else the kernel keeps what a client does not take, for minutes after its session. A pod that stops
+            // gives everything back anyway, and who was only slow there may have the rest. Fails only when the client
+            // has done the same.
             let _ = SockRef::from(&session.socket).set_linger(Some(Duration::ZERO));
         }
         // Fails only for a socket that was never registered.

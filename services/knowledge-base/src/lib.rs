@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod fail_point;
 pub mod grammar;
+pub mod graph;
 pub mod relay;
 pub mod store;
 

@@ -4,13 +4,14 @@
 //! - `adjacency` holds the graph itself and its counters, and changes by [`Graph::set`] alone; `names` and `facts` are
 //!   its tables.
 //! - `walk`, `path` and `neighbours` are questions to it, each with hard limits; `top` ranks names.
-//! - `copies` lets many read while one writes, `follower` follows the store, and `index` is what the rest of the
+//! - `copies` lets many read while one writes, `follower` follows the store, `growth` is how fast that grows, and `index` is what the rest of the
 //!   service holds: questions with a bound on how many are under way.
 
 mod adjacency;
 mod copies;
 mod facts;
 mod follower;
+mod growth;
 mod index;
 mod metrics;
 mod names;
@@ -23,6 +24,7 @@ mod top;
 mod walk;
 
 pub use adjacency::{Direction, Edge, EntityFigures, Figures, Graph, NodeId, PredicateId};
+pub use growth::Growth;
 pub use index::{GraphError, GraphIndex, GraphState};
 pub use metrics::{
     METRIC_GRAPH_EDGES, METRIC_GRAPH_ENTITIES, METRIC_GRAPH_QUESTIONS, METRIC_GRAPH_REVISION,

@@ -4,13 +4,15 @@
 //! places, and does the same to the other one. Rows say what is true now, so taking one twice does no harm, and after a
 //! failure it simply asks again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::Shutdown;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::adjacency::Figures;
 use super::copies::{Position, Writer};
+use super::growth::Growth;
 use super::index::GraphState;
 use super::metrics::GraphMetrics;
 use crate::grammar::{Fact, parse};
@@ -110,20 +112,32 @@ impl Follower {
         }
         let mut standby = self.writer.standby();
         standby.position = Some(page.position.clone());
-        let state = GraphState { position: page.position, figures: standby.graph.figures() };
+        let figures = standby.graph.figures();
         drop(standby);
         self.writer.swap();
         self.after = page.upto;
-        self.metrics.see(&state);
-        if self.state.send_replace(Some(state.clone())).is_none() {
-            let figures = state.figures;
-            tracing::info!(edges = figures.edges, entities = figures.entities, "graph built");
-        }
+        self.publish(page.position, figures);
         match kept {
             Some(changes) => apply(&mut self.writer, &changes),
             None => self.writer.level(),
         }
         Ok(())
+    }
+
+    /// Lets others know what they can read now.
+    fn publish(&self, position: Position, figures: Figures) {
+        let now = Instant::now();
+        self.metrics.see(position.revision, &figures);
+        self.state.send_modify(|state| match state {
+            Some(state) => {
+                (state.position, state.figures) = (position, figures);
+                state.growth.see(figures.facts, now);
+            }
+            None => {
+                tracing::info!(edges = figures.edges, entities = figures.entities, "graph built");
+                *state = Some(GraphState { position, figures, growth: Growth::from(figures.facts, now) });
+            }
+        });
     }
 }
 

@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, watch};
 use super::adjacency::{Figures, Graph};
 use super::copies::{self, Position, Reader};
 use super::follower::Follower;
+use super::growth::Growth;
 use super::metrics::GraphMetrics;
-use crate::store::{Seen, Store};
+use crate::store::{Revision, Seen, Store};
 
 /// Walks, paths and rankings that are answered at once. They use a core each for up to some 30 ms, which point reads and
 /// writes need as well.
@@ -58,6 +59,8 @@ pub struct GraphState {
     pub position: Position,
     /// Its counters.
     pub figures: Figures,
+    /// How its facts grew of late.
+    pub growth: Growth,
 }
 
 /// How long a question takes at most.
@@ -133,9 +136,23 @@ impl GraphIndex {
         self.state.borrow().clone()
     }
 
-    /// Follows the state. It ends when the thread that follows the store does.
+    /// Follows the state.
     pub fn watch(&self) -> watch::Receiver<Option<GraphState>> {
         self.state.clone()
+    }
+
+    /// Waits until the graph has reached a revision; false where it never will.
+    pub async fn reached(&self, revision: Revision) -> bool {
+        let has_reached = |state: &Option<GraphState>| {
+            state.as_ref().is_some_and(|state| state.position.revision >= revision)
+        };
+        self.state.clone().wait_for(has_reached).await.is_ok()
+    }
+
+    /// Waits until the thread that follows the store is gone, which is a fault before the stop.
+    pub async fn failed(&self) {
+        let mut state = self.state.clone();
+        while state.changed().await.is_ok() {}
     }
 
     /// Asks what takes some milliseconds at most: a page, an entity.

@@ -4,7 +4,8 @@ use chassis::Metrics;
 use chassis::metrics::duration_buckets;
 use prometheus::{HistogramVec, IntCounterVec, IntGauge};
 
-use super::index::GraphState;
+use super::adjacency::Figures;
+use crate::store::Revision;
 
 /// Gauge: the revision that the graph has reached.
 pub const METRIC_GRAPH_REVISION: &str = "bywash_kb_graph_revision";
@@ -49,9 +50,9 @@ impl GraphMetrics {
     }
 
     /// Shows a state.
-    pub(super) fn see(&self, state: &GraphState) {
-        self.revision.set(i64::try_from(state.position.revision.0).unwrap_or(i64::MAX));
-        self.edges.set(i64::try_from(state.figures.edges).unwrap_or(i64::MAX));
-        self.entities.set(i64::try_from(state.figures.entities).unwrap_or(i64::MAX));
+    pub(super) fn see(&self, revision: Revision, figures: &Figures) {
+        self.revision.set(i64::try_from(revision.0).unwrap_or(i64::MAX));
+        self.edges.set(i64::try_from(figures.edges).unwrap_or(i64::MAX));
+        self.entities.set(i64::try_from(figures.entities).unwrap_or(i64::MAX));
     }
 }

@@ -108,6 +108,13 @@ impl Walk {
         edges.chain(self.nodes[reached..].iter().map(WalkItem::Node))
     }
 
+    /// Bytes that it occupies, without what the allocator adds.
+    pub fn kept_bytes(&self) -> usize {
+        let nodes = self.nodes.iter().map(|node| size_of::<WalkNode>() + node.name.len());
+        let predicates = self.predicates.iter().map(|name| size_of::<Box<str>>() + name.len());
+        nodes.sum::<usize>() + predicates.sum::<usize>() + self.edges.len() * size_of::<WalkEdge>()
+    }
+
     fn edge_item(&self, edge: &WalkEdge) -> WalkItem<'_> {
         WalkItem::Edge {
             fact: edge.fact,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
-pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, expression};
+pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
 use crate::error::log_read_failure;
 use crate::relay::RelayStatus;
@@ -149,6 +149,7 @@ fn write_error(error: &WriteError) -> ApiError {
             "storage_full",
             "the store has no space left; reading goes on",
         ),
+        WriteError::Unavailable => database_away(),
         // The writer has logged the cause.
         WriteError::Failed(_) => ApiError::internal(),
         WriteError::Closed => stopping(),
@@ -164,12 +165,17 @@ pub(crate) fn read_error(error: &ReadError) -> ApiError {
         ReadError::TooSlow => {
             ApiError::unavailable("too_slow", "this read took too long; ask for less", RETRY_AFTER_S)
         }
-        ReadError::Failed(cause) => {
-            log_read_failure(cause);
+        ReadError::Unavailable => database_away(),
+        ReadError::Damaged(_) | ReadError::Failed(_) => {
+            log_read_failure(error);
             ApiError::internal()
         }
         ReadError::Closed => stopping(),
     }
+}
+
+fn database_away() -> ApiError {
+    ApiError::unavailable("database_unavailable", "the database cannot be reached; try again", RETRY_AFTER_S)
 }
 
 fn stopping() -> ApiError {

@@ -134,11 +134,8 @@ impl Commands {
     async fn search(&self, request: &SearchRequest) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let wanted = search::Wanted::parse(request)?;
-        let seen = self
-            .store
-            .search(wanted.expression, None, wanted.limit)
-            .await
-            .map_err(|error| read_error(&error))?;
+        let seen =
+            self.store.search(wanted.query, None, wanted.limit).await.map_err(|error| read_error(&error))?;
         let results = SearchResults::new(seen.value, wanted.threshold, seen.revision, seen.epoch);
         Ok(self.first_page(Results::Search(results), started))
     }

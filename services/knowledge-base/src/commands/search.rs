@@ -8,8 +8,8 @@ use proto_schemas::v1::{SearchItem, SearchPage, SearchRequest};
 
 use super::PageHead;
 use super::pages::{self, Cuts, Paged};
-use crate::api::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, expression};
-use crate::store::{Epoch, Hit, Revision};
+use crate::api::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
+use crate::store::{Epoch, Hit, Revision, StoredFact, TextQuery};
 
 /// What searches: there is one adapter yet, by words.
 pub const ADAPTER: &str = "text";
@@ -23,8 +23,8 @@ const PAGE_ITEMS_MAX: usize = 50;
 /// A search whose request makes sense.
 #[derive(Debug, PartialEq)]
 pub struct Wanted {
-    /// For the store.
-    pub expression: String,
+    /// Its words.
+    pub query: TextQuery,
     /// Most results.
     pub limit: usize,
     /// Lowest score.
@@ -50,7 +50,7 @@ impl Wanted {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(ApiError::unprocessable("invalid_threshold", "threshold must be from 0 to 1"));
         }
-        Ok(Self { expression: expression(&request.query)?, limit, threshold })
+        Ok(Self { query: text_query(&request.query)?, limit, threshold })
     }
 }
 
@@ -65,7 +65,7 @@ pub struct SearchResults {
 
 impl SearchResults {
     /// Hits, best first, without those below `threshold`; as the store was at `revision`.
-    pub fn new(hits: Vec<Hit>, threshold: f64, revision: Revision, epoch: Epoch) -> Self {
+    pub fn new(hits: Vec<Hit<StoredFact>>, threshold: f64, revision: Revision, epoch: Epoch) -> Self {
         let items = items(hits, threshold);
         let cuts = Cuts::new(items.iter().map(|item| json::to_vec(item).len()), PAGE_ITEMS_MAX);
         Self { items, cuts, revision, epoch }
@@ -100,17 +100,17 @@ impl Paged for SearchResults {
 ///
 /// BM25 has no upper bound and depends on how common the words are, so its value says nothing to a client; its share
 /// keeps the order and lies between 0 and 1.
-fn items(hits: Vec<Hit>, threshold: f64) -> Vec<SearchItem> {
+fn items(hits: Vec<Hit<StoredFact>>, threshold: f64) -> Vec<SearchItem> {
     let best = hits.first().map_or(0.0, |hit| hit.score);
     let share = |score: f64| if best > 0.0 { (score / best).clamp(0.0, 1.0) } else { 1.0 };
     hits.into_iter()
         .map(|hit| SearchItem {
-            id: hit.fact.id.as_f64(),
-            content: hit.fact.statement.clone(),
-            statement: Some(hit.fact.statement),
-            confidence: hit.fact.confidence,
+            id: hit.found.id.as_f64(),
+            content: hit.found.statement.clone(),
+            statement: Some(hit.found.statement),
+            confidence: hit.found.confidence,
             score: share(hit.score),
-            context: hit.fact.context,
+            context: hit.found.context,
         })
         .filter(|item| item.score >= threshold)
         .collect()
@@ -119,7 +119,7 @@ fn items(hits: Vec<Hit>, threshold: f64) -> Vec<SearchItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{FactId, StoredFact, UnixMillis};
+    use crate::store::{FactId, UnixMillis};
 
     fn request(query: &str) -> SearchRequest {
         SearchRequest { query: query.to_owned(), ..SearchRequest::default() }
@@ -147,15 +147,16 @@ mod tests {
     #[test]
     fn scores_are_shares_of_the_best_and_keep_the_order() {
         let hit = |id, score| {
-            let fact = StoredFact {
+            let found = StoredFact {
                 id: FactId(id),
                 statement: format!("P(n{id})."),
                 context: String::new(),
                 confidence: 1.0,
                 created_at: UnixMillis(0),
+                updated_at: None,
                 revision: Revision(id),
             };
-            Hit { score, fact }
+            Hit { score, found, snippet: String::new() }
         };
         let scores = |threshold| {
             let items = items(vec![hit(1, 8.0), hit(2, 4.0), hit(3, 1.0)], threshold);

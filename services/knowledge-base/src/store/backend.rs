@@ -380,7 +380,15 @@ pub trait Backend: Send + Sync + 'static {
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<DocumentRow, DocumentId>>, ReadError>;
 
-    /// Changes from `from` on, at most `rows_max`, and no more once `bytes_max` is reached.
+    /// Changes from `from` on, at most `rows_max`, and no more once `bytes_max` is reached; for a request.
+    async fn log(
+        &self,
+        from: Revision,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Seen<Vec<Change>>, ReadError>;
+
+    /// As [`Self::log`], for the relay, which is never refused.
     async fn changes(
         &self,
         from: Revision,

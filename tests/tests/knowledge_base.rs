@@ -5,6 +5,7 @@ mod knowledge_base {
     mod api_tests;
     mod bulk_tests;
     mod fail_point_tests;
+    mod graph_tests;
     mod log;
     mod relay_tests;
     mod start_tests;

@@ -7,9 +7,12 @@ mod changes;
 mod export;
 mod facts;
 mod framing;
+mod graph;
+pub(crate) mod graph_questions;
 mod progress;
 mod routes;
 mod search;
+mod statistics;
 mod status;
 
 use std::sync::Arc;
@@ -24,6 +27,7 @@ pub use routes::router;
 pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
 use crate::error::log_read_failure;
+use crate::graph::GraphIndex;
 use crate::relay::RelayStatus;
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
 
@@ -37,16 +41,18 @@ const RETRY_AFTER_S: u32 = 1;
 #[derive(Clone)]
 pub struct ApiState {
     store: Store,
+    graph: GraphIndex,
     relay: RelayStatus,
     instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
 }
 
 impl ApiState {
-    /// The API over `store`; `relay` says how far the relay has come, and `instance` names this process.
-    pub fn new(store: Store, relay: RelayStatus, instance: &str) -> Self {
+    /// The API over `store` and the `graph` that follows it; `relay` says how far the relay has come, and `instance`
+    /// names this process.
+    pub fn new(store: Store, graph: GraphIndex, relay: RelayStatus, instance: &str) -> Self {
         let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
-        Self { store, relay, instance: instance.into(), bulk_requests }
+        Self { store, graph, relay, instance: instance.into(), bulk_requests }
     }
 }
 

@@ -16,7 +16,8 @@ use proto_schemas::v1::{KnowledgeBaseStatus, NextPageRequest, SearchRequest, Tra
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::api::{graph_error, read_error, unknown_entity};
+use crate::api::graph_questions::{graph_error, unknown_entity};
+use crate::api::read_error;
 use crate::graph::{Figures, GraphIndex};
 use crate::relay::RelayStatus;
 use crate::store::{FactId, READ_TIME_MAX, Revision, Store};
@@ -144,7 +145,8 @@ impl Commands {
     async fn traverse(&self, request: &TraverseRequest) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let wanted = traverse::parse(request)?;
-        let seen = self.graph.work("traverse", move |graph| wanted.answer(graph)).await.map_err(graph_error)?;
+        let seen =
+            self.graph.work("traverse", move |graph| wanted.answer(graph)).await.map_err(graph_error)?;
         let walk = seen.value.map_err(|unknown| unknown_entity(&unknown, seen.revision, &seen.epoch))?;
         let results = WalkResults::new(walk, seen.revision, seen.epoch);
         Ok(self.first_page(Results::Walk(results), started))

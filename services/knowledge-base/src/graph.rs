@@ -13,6 +13,8 @@ mod facts;
 mod follower;
 mod growth;
 mod index;
+#[cfg(test)]
+mod index_tests;
 mod metrics;
 mod names;
 mod neighbours;

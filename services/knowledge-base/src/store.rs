@@ -14,7 +14,7 @@ mod sqlite;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use std::sync::Arc;

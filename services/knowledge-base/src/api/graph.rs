@@ -2,25 +2,22 @@
 //! edges of a hub reads its neighbours page by page, and who wants a large walk piece by piece asks over NATS
 //! (`cmd.kb.traverse`).
 
-use std::time::Duration;
-
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
 use chassis::extract::Json;
-use chassis::{ApiError, CanRead, Endpoints, Operation, Role, extract, observe};
+use chassis::{ApiError, CanRead, extract, observe};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::facts::{after_in, cursor_after};
+use super::caught_up::CaughtUp;
+use super::facts::{cursor_after, cursor_from};
 use super::graph_questions::{
     depth_in, direction_in, entity_in, graph_error, limit_in, predicates_in, unknown_entity,
 };
 use super::{ApiState, At};
 use crate::graph::{
-    Direction, EDGES_MAX, EntityFigures, Graph, NEIGHBOURS_MAX, NODES_MAX, NamedEdge, Neighbours, Paths,
-    Truncated, UnknownEntity, Walk, WalkLimits, Walks,
+    Direction, EDGES_MAX, EntityFigures, Graph, GraphState, NEIGHBOURS_MAX, NODES_MAX, NamedEdge, Neighbours,
+    Paths, Truncated, UnknownEntity, Walk, WalkLimits, Walks,
 };
 use crate::store::{FactId, Revision, Seen};
 
@@ -31,68 +28,11 @@ const EDGES_DEFAULT: usize = 5_000;
 /// Neighbours on a page where nobody says.
 const NEIGHBOURS_DEFAULT: usize = 100;
 
-/// How long a read waits for the graph to reach the revision that it must have. The graph is some milliseconds behind.
-const REACH_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The endpoints.
-pub fn endpoints() -> Endpoints<ApiState> {
-    let traverse = question("Everything that is reached from an entity, breadth first")
-        .query::<TraverseQuery>()
-        .gives::<TraverseAnswer>(200, "What was reached; `truncated` where there is more")
-        .refuses(400, &["invalid_depth", "invalid_direction", "invalid_limit", "too_many_predicates"]);
-    let path = question("A shortest path between two entities")
-        .query::<PathQuery>()
-        .gives::<PathAnswer>(200, "The path, where there is one within the depth")
-        .refuses(400, &["invalid_depth", "invalid_direction", "too_many_predicates"]);
-    let neighbours = question("The edges of an entity, in the order of their facts")
-        .query::<NeighboursQuery>()
-        .gives::<NeighboursAnswer>(200, "A page, and a cursor where there is more")
-        .refuses(400, &["invalid_cursor", "invalid_direction", "invalid_limit", "too_many_predicates"]);
-    let entity = question("How often an entity occurs, and its degree")
-        .path("name", "The word or string")
-        .query::<AtLeast>()
-        .gives::<EntityAnswer>(200, "Its counters");
-    Endpoints::new()
-        .route("/api/graph/traverse", get(traverse_from), [traverse])
-        .route("/api/graph/path", get(path_between), [path])
-        .route("/api/graph/neighbours", get(neighbours_of), [neighbours])
-        .route("/api/graph/entities/{name}", get(entity_of), [entity])
-}
-
-/// What all of them refuse.
-fn question(summary: &'static str) -> Operation {
-    Operation::get(summary)
-        .needs(Role::Read)
-        .refuses(400, &["missing_entity"])
-        .refuses(404, &["unknown_entity"])
-        .refuses(503, &["graph_building", "overloaded", "revision_not_reached"])
-}
-
-/// What every read of the graph takes.
-#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
-pub struct AtLeast {
-    /// Waits until the graph has this revision, up to 2 s.
-    min_revision: Option<u64>,
-}
-
-impl AtLeast {
-    /// From a query that takes more.
-    pub fn of(min_revision: Option<u64>) -> Self {
-        Self { min_revision }
-    }
-
-    /// 503 `revision_not_reached`.
-    pub async fn reached(self, state: &ApiState) -> Result<(), ApiError> {
-        let Some(wanted) = self.min_revision else { return Ok(()) };
-        let reached = state.graph.reached(Revision(wanted));
-        if matches!(tokio::time::timeout(REACH_TIMEOUT, reached).await, Ok(true)) {
-            return Ok(());
-        }
-        let revision = state.graph.state().map(|state| state.position.revision.0);
-        let text = "the graph has not reached this revision yet; try again";
-        let details = json!({"min_revision": wanted, "revision": revision});
-        Err(ApiError::unavailable("revision_not_reached", text, super::RETRY_AFTER_S).with_details(details))
-    }
+/// Waits until the graph has the revision that the request wants.
+pub async fn caught_up(state: &ApiState, caught_up: &CaughtUp) -> Result<(), ApiError> {
+    let revision =
+        |state: &Option<GraphState>| state.as_ref().map_or(Revision(0), |state| state.position.revision);
+    caught_up.seen_by(&mut state.graph.watch(), revision).await
 }
 
 /// A fact between two entities.
@@ -128,8 +68,6 @@ pub struct TraverseQuery {
     limit: Option<i64>,
     /// Most edges, 1 to 50,000; 5,000 where nobody says.
     edge_limit: Option<i64>,
-    /// Waits until the graph has this revision, up to 2 s.
-    min_revision: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -165,19 +103,15 @@ impl TraverseAnswer {
         });
         let edges = edges.collect();
         let nodes = walk.nodes.into_iter().map(|node| NodeView { name: node.name, depth: node.depth });
-        Self {
-            nodes: nodes.collect(),
-            edges,
-            truncated: walk.truncated.map(Truncated::as_str),
-            at,
-        }
+        Self { nodes: nodes.collect(), edges, truncated: walk.truncated.map(Truncated::as_str), at }
     }
 }
 
 /// `GET /api/graph/traverse`.
-async fn traverse_from(
+pub async fn traverse(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<TraverseQuery>,
 ) -> Result<Json<TraverseAnswer>, ApiError> {
     let wanted = Walks {
@@ -190,7 +124,7 @@ async fn traverse_from(
             edges: limit_in("edge_limit", query.edge_limit, EDGES_DEFAULT, EDGES_MAX)?,
         },
     };
-    AtLeast::of(query.min_revision).reached(&state).await?;
+    caught_up(&state, &wanted_revision).await?;
     let seen = state.graph.work("traverse", move |graph| wanted.answer(graph)).await;
     let (walk, at) = found(seen.map_err(graph_error)?)?;
     Ok(Json(TraverseAnswer::new(walk, at)))
@@ -209,8 +143,6 @@ pub struct PathQuery {
     max_depth: Option<i64>,
     /// The predicates whose facts are followed, separated by commas; all where nobody says.
     predicate: Option<String>,
-    /// Waits until the graph has this revision, up to 2 s.
-    min_revision: Option<u64>,
 }
 
 /// A path, or that there is none.
@@ -233,9 +165,10 @@ pub struct PathAnswer {
 }
 
 /// `GET /api/graph/path`.
-async fn path_between(
+pub async fn path(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<PathQuery>,
 ) -> Result<Json<PathAnswer>, ApiError> {
     let wanted = Paths {
@@ -245,7 +178,7 @@ async fn path_between(
         predicates: predicates_in(query.predicate.as_deref())?,
         max_depth: depth_in(query.max_depth)?,
     };
-    AtLeast::of(query.min_revision).reached(&state).await?;
+    caught_up(&state, &wanted_revision).await?;
     let seen = state.graph.work("path", move |graph| wanted.answer(graph)).await;
     let (answer, at) = found(seen.map_err(graph_error)?)?;
     let truncated = answer.truncated.map(Truncated::as_str);
@@ -273,8 +206,6 @@ pub struct NeighboursQuery {
     limit: Option<i64>,
     /// `next_cursor` of an earlier answer.
     cursor: Option<String>,
-    /// Waits until the graph has this revision, up to 2 s.
-    min_revision: Option<u64>,
 }
 
 /// Edges of an entity.
@@ -289,9 +220,10 @@ pub struct NeighboursAnswer {
 }
 
 /// `GET /api/graph/neighbours`.
-async fn neighbours_of(
+pub async fn neighbours(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<NeighboursQuery>,
 ) -> Result<Json<NeighboursAnswer>, ApiError> {
     let direction = match query.direction.as_deref() {
@@ -302,15 +234,21 @@ async fn neighbours_of(
         entity: entity_in("entity", query.entity.as_deref())?,
         direction,
         predicates: predicates_in(query.predicate.as_deref())?,
-        after: after_in(query.cursor.as_deref())?,
+        after: match &query.cursor {
+            None => FactId(0),
+            Some(text) => FactId(cursor_from(text, &state.store.snapshot().epoch)?),
+        },
         limit: limit_in("limit", query.limit, NEIGHBOURS_DEFAULT, NEIGHBOURS_MAX)?,
     };
-    AtLeast::of(query.min_revision).reached(&state).await?;
+    caught_up(&state, &wanted_revision).await?;
     let seen = state.graph.look("neighbours", move |graph| wanted.answer(graph)).await;
-    let (page, at) = found(seen.map_err(graph_error)?)?;
+    let seen = seen.map_err(graph_error)?;
+    let epoch = seen.epoch.clone();
+    let (page, at) = found(seen)?;
+    let next_cursor = page.next.map(|fact| cursor_after(fact.0, &epoch));
     Ok(Json(NeighboursAnswer {
         edges: page.edges.into_iter().map(EdgeView::from).collect(),
-        next_cursor: page.next.map(cursor_after),
+        next_cursor,
         at,
     }))
 }
@@ -344,14 +282,14 @@ pub struct EntityAnswer {
 }
 
 /// `GET /api/graph/entities/{name}`.
-async fn entity_of(
+pub async fn entity(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     path: Result<Path<String>, PathRejection>,
-    extract::Query(at_least): extract::Query<AtLeast>,
 ) -> Result<Json<EntityAnswer>, ApiError> {
     let name = entity_in("name", path.ok().map(|Path(name)| name).as_deref())?;
-    at_least.reached(&state).await?;
+    caught_up(&state, &wanted_revision).await?;
     let look = |graph: &Graph| match graph.find(&name) {
         Some(node) => Ok(EntityView::new(name, graph.entity(node))),
         None => Err(UnknownEntity(name)),

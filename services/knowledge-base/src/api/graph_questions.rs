@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn what_is_not_said_has_a_default_and_what_is_wrong_a_code() {
         let code = |error: ApiError| error.code();
-        assert_eq!(entity_in("start", Some("ada")).as_deref().map_err(|error| error.code()), Ok("ada"));
+        assert_eq!(entity_in("start", Some("ada")).map_err(code), Ok("ada".into()));
         for missing in [None, Some("")] {
             assert_eq!(entity_in("start", missing).map_err(code), Err("missing_entity"));
         }

@@ -5,11 +5,11 @@ use axum::routing::{get, post};
 use chassis::{Endpoints, Operation, Role};
 
 use super::caught_up::CaughtUpQuery;
-use super::{ApiState, body, bulk, changes, export, facts, search, status};
+use super::{ApiState, body, bulk, changes, export, facts, graph, search, statistics, status};
 
 /// The endpoints over `state`.
 pub fn router(state: ApiState) -> Endpoints {
-    with_status(with_facts(Endpoints::new())).with_state(state)
+    with_status(with_statistics(with_graph(with_facts(Endpoints::new())))).with_state(state)
 }
 
 /// A read: it waits for `min_revision`, and may be refused when there are too many.
@@ -86,6 +86,55 @@ fn with_facts(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
             [by_id, update, delete],
         )
         .route("/api/search", post(search::search), [search])
+}
+
+/// A question to the graph, which is built anew at each start.
+fn ask(summary: &'static str) -> Operation {
+    read(Operation::get(summary)).refuses(503, &["graph_building"])
+}
+
+fn with_graph(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
+    let about_entity =
+        |summary| ask(summary).refuses(400, &["missing_entity"]).refuses(404, &["unknown_entity"]);
+    let along_edges =
+        |summary| about_entity(summary).refuses(400, &["invalid_direction", "too_many_predicates"]);
+    let traverse = along_edges("Everything that is reached from an entity, breadth first")
+        .query::<graph::TraverseQuery>()
+        .gives::<graph::TraverseAnswer>(200, "What was reached; `truncated` where there is more")
+        .refuses(400, &["invalid_depth", "invalid_limit"]);
+    let path = along_edges("A shortest path between two entities")
+        .query::<graph::PathQuery>()
+        .gives::<graph::PathAnswer>(200, "The path, where there is one within the depth")
+        .refuses(400, &["invalid_depth"]);
+    let neighbours = along_edges("The edges of an entity, in the order of their facts")
+        .query::<graph::NeighboursQuery>()
+        .gives::<graph::NeighboursAnswer>(200, "A page, and a cursor where there is more")
+        .refuses(400, &["invalid_cursor", "invalid_limit"]);
+    let entity = about_entity("How many facts name an entity, and its degree")
+        .path("name", "The word or string")
+        .gives::<graph::EntityAnswer>(200, "Its counters");
+    endpoints
+        .route("/api/graph/traverse", get(graph::traverse), [traverse])
+        .route("/api/graph/path", get(graph::path), [path])
+        .route("/api/graph/neighbours", get(graph::neighbours), [neighbours])
+        .route("/api/graph/entities/{name}", get(graph::entity), [entity])
+}
+
+fn with_statistics(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
+    let predicates = ask("The predicates with most facts")
+        .query::<statistics::TopQuery>()
+        .gives::<statistics::PredicatesAnswer>(200, "The first by facts, then by name")
+        .refuses(400, &["invalid_limit"]);
+    let entities = ask("The entities that most facts name")
+        .query::<statistics::TopQuery>()
+        .gives::<statistics::EntitiesAnswer>(200, "The first by facts, then by name")
+        .refuses(400, &["invalid_limit"]);
+    let facts = ask("Figures of all facts; kept, not counted")
+        .gives::<statistics::FactsAnswer>(200, "As of the revision");
+    endpoints
+        .route("/api/predicates/top", get(statistics::predicates), [predicates])
+        .route("/api/entities/stats", get(statistics::entities), [entities])
+        .route("/api/facts/stats", get(statistics::facts), [facts])
 }
 
 fn with_status(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {

@@ -4,13 +4,13 @@
 use std::time::Instant;
 
 use axum::extract::State;
-use axum::routing::get;
 use chassis::extract::Json;
-use chassis::{ApiError, CanRead, Endpoints, Operation, Role, extract, observe};
+use chassis::{ApiError, CanRead, extract, observe};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::graph::{AtLeast, EntityView};
+use super::caught_up::CaughtUp;
+use super::graph::{EntityView, caught_up};
 use super::graph_questions::{graph_error, limit_in};
 use super::{ApiState, At};
 use crate::graph::{Graph, GraphError, TOP_MAX, TopPredicate};
@@ -18,44 +18,17 @@ use crate::graph::{Graph, GraphError, TOP_MAX, TopPredicate};
 /// Names of a ranking where nobody says.
 const TOP_DEFAULT: usize = 10;
 
-/// The endpoints.
-pub fn endpoints() -> Endpoints<ApiState> {
-    let figures = |summary| {
-        Operation::get(summary)
-            .needs(Role::Read)
-            .refuses(503, &["graph_building", "overloaded", "revision_not_reached"])
-    };
-    let predicates = figures("The predicates with most facts")
-        .query::<TopQuery>()
-        .gives::<PredicatesAnswer>(200, "The first by facts, then by name")
-        .refuses(400, &["invalid_limit"]);
-    let entities = figures("The entities that most facts name")
-        .query::<TopQuery>()
-        .gives::<EntitiesAnswer>(200, "The first by facts, then by name")
-        .refuses(400, &["invalid_limit"]);
-    let facts = figures("Figures of all facts; kept, not counted")
-        .query::<AtLeast>()
-        .gives::<FactsAnswer>(200, "As of the revision");
-    Endpoints::new()
-        .route("/api/predicates/top", get(top_predicates), [predicates])
-        .route("/api/entities/stats", get(top_entities), [entities])
-        .route("/api/facts/stats", get(facts_figures), [facts])
-}
-
 /// What rankings take.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct TopQuery {
     /// 1 to 1,000; 10 where nobody says.
     limit: Option<i64>,
-    /// Waits until the graph has this revision, up to 2 s.
-    min_revision: Option<u64>,
 }
 
 impl TopQuery {
-    async fn limit(&self, state: &ApiState) -> Result<usize, ApiError> {
-        let limit = limit_in("limit", self.limit, TOP_DEFAULT, TOP_MAX)?;
-        AtLeast::of(self.min_revision).reached(state).await?;
-        Ok(limit)
+    /// 400 `invalid_limit`.
+    fn limit(&self) -> Result<usize, ApiError> {
+        limit_in("limit", self.limit, TOP_DEFAULT, TOP_MAX)
     }
 }
 
@@ -79,12 +52,14 @@ pub struct PredicatesAnswer {
 }
 
 /// `GET /api/predicates/top`.
-async fn top_predicates(
+pub async fn predicates(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<TopQuery>,
 ) -> Result<Json<PredicatesAnswer>, ApiError> {
-    let limit = query.limit(&state).await?;
+    let limit = query.limit()?;
+    caught_up(&state, &wanted_revision).await?;
     let rank = move |graph: &Graph| (graph.top_predicates(limit), graph.figures().predicates);
     let seen = state.graph.work("top_predicates", rank).await.map_err(graph_error)?;
     observe::record_stage("graph", seen.elapsed);
@@ -106,12 +81,14 @@ pub struct EntitiesAnswer {
 }
 
 /// `GET /api/entities/stats`.
-async fn top_entities(
+pub async fn entities(
     State(state): State<ApiState>,
     _: CanRead,
+    wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<TopQuery>,
 ) -> Result<Json<EntitiesAnswer>, ApiError> {
-    let limit = query.limit(&state).await?;
+    let limit = query.limit()?;
+    caught_up(&state, &wanted_revision).await?;
     let rank = move |graph: &Graph| (graph.top_entities(limit), graph.figures().entities);
     let seen = state.graph.work("top_entities", rank).await.map_err(graph_error)?;
     observe::record_stage("graph", seen.elapsed);
@@ -144,12 +121,12 @@ pub struct FactsAnswer {
 }
 
 /// `GET /api/facts/stats`.
-async fn facts_figures(
+pub async fn facts(
     State(state): State<ApiState>,
     _: CanRead,
-    extract::Query(at_least): extract::Query<AtLeast>,
+    wanted_revision: CaughtUp,
 ) -> Result<Json<FactsAnswer>, ApiError> {
-    at_least.reached(&state).await?;
+    caught_up(&state, &wanted_revision).await?;
     let known = state.graph.state().ok_or_else(|| graph_error(GraphError::Building))?;
     let figures = known.figures;
     Ok(Json(FactsAnswer {

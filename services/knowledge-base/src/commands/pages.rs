@@ -203,9 +203,7 @@ mod tests {
 
     #[test]
     fn pages_hold_every_result_once_and_in_order_within_their_bounds() {
-        for (count, size_bytes) in
-            [(0, 1), (1, 1), (50, 1), (51, 1), (100, 1), (100, 20_000), (7, 300_000)]
-        {
+        for (count, size_bytes) in [(0, 1), (1, 1), (50, 1), (51, 1), (100, 1), (100, 20_000), (7, 300_000)] {
             let pages = walk(&results(count, size_bytes));
             let told: Vec<usize> = pages.iter().cloned().flatten().collect();
             assert_eq!(told, (0..count).collect::<Vec<_>>(), "{count} results of {size_bytes} bytes");
@@ -242,11 +240,11 @@ mod tests {
         let mut cursors = Cursors::default();
         let mut kept = Vec::new();
         for _ in 0..CURSORS_MAX {
-            kept.push(cursors.open(results(60, 1), 1, Instant::now()));
+            kept.push(cursors.open(results(60, 1_000), 1, Instant::now()));
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert!(cursors.advance(&kept[0], Instant::now()).is_some(), "the first, which is used again");
-        let first = cursors.open(results(60, 1), 1, Instant::now());
+        let first = cursors.open(results(60, 1_000), 1, Instant::now());
         assert_eq!(cursors.open.len(), CURSORS_MAX);
         assert!(cursors.advance(&kept[1], Instant::now()).is_none(), "the second was idle longest");
         assert!(cursors.advance(&first, Instant::now()).is_some());

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_walk_that_makes_no_sense_says_why() {
-        let code = |request: TraverseRequest| parse(&request).map(|_| "walks").unwrap_or_else(|error| error.code());
+        let code =
+            |request: TraverseRequest| parse(&request).map(|_| "walks").unwrap_or_else(|error| error.code());
         assert_eq!(code(request("ada")), "walks");
         assert_eq!(code(request("")), "missing_entity");
         let of = |edit: fn(&mut TraverseRequest)| {
@@ -142,7 +143,8 @@ mod tests {
         let mut graph = Graph::default();
         for number in 0..2_000_u64 {
             // Each byte is escaped, as a control character of one byte.
-            let name: String = (0..120).map(|at| if number >> (at % 11) & 1 == 1 { "\\u0001" } else { "\\u0002" }).collect();
+            let name: String =
+                (0..120).map(|at| if number >> (at % 11) & 1 == 1 { "\\u0001" } else { "\\u0002" }).collect();
             let fact = parse_fact(&format!("{}(ada, \"{name}{number}\")", "P".repeat(200))).unwrap();
             graph.set(FactId(number + 1), Some(&fact));
         }

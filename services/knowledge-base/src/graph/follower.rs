@@ -10,15 +10,15 @@ use chassis::Shutdown;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::adjacency::Figures;
+use super::adjacency::{Figures, Graph};
 use super::copies::{Position, Writer};
 use super::growth::Growth;
 use super::index::GraphState;
 use super::metrics::GraphMetrics;
 use crate::grammar::{Fact, parse};
-use crate::store::{FactId, Filter, ReadError, Store};
+use crate::store::{DeltaAnswer, FactId, ReadError, Revision, Store};
 
-/// Facts read at once: some 20 ms of reading and of applying, each of which goes on during the other.
+/// Facts read at once, about: some 20 ms of reading and of applying, each of which goes on during the other.
 const PAGE_FACTS: usize = 5_000;
 
 /// Facts that are kept for the second copy. Where more has changed, copying the first costs less than their memory.
@@ -34,10 +34,22 @@ type Changes = Vec<(FactId, Option<Fact>)>;
 struct Page {
     changes: Changes,
     /// What the next part is asked after.
-    upto: FactId,
-    /// The state that it was read in.
+    upto: Revision,
+    /// The state that it was read in; with all changes up to that, the graph is exactly that state.
     position: Position,
-    is_last: bool,
+}
+
+impl Page {
+    fn is_last(&self) -> bool {
+        self.upto == self.position.revision
+    }
+}
+
+/// What the store says.
+enum Answer {
+    Page(Page),
+    /// It does not know any more what was deleted since.
+    TooOld,
 }
 
 /// The thread's state.
@@ -47,8 +59,8 @@ pub struct Follower {
     state: watch::Sender<Option<GraphState>>,
     metrics: GraphMetrics,
     shutdown: Shutdown,
-    /// Both copies have everything up to it.
-    after: FactId,
+    /// Both copies hold this state.
+    after: Revision,
 }
 
 impl Follower {
@@ -60,7 +72,16 @@ impl Follower {
         metrics: GraphMetrics,
         shutdown: Shutdown,
     ) -> Self {
-        Self { store, writer, state, metrics, shutdown, after: FactId(0) }
+        Self { store, writer, state, metrics, shutdown, after: Revision(0) }
+    }
+
+    /// As if it had come so far.
+    #[cfg(test)]
+    pub(super) fn holds(&mut self, revision: Revision, facts: &[(FactId, Fact)]) {
+        for (id, fact) in facts {
+            self.writer.standby().graph.set(*id, Some(fact));
+        }
+        self.after = revision;
     }
 
     /// Follows until the stop or the store's end.
@@ -95,28 +116,39 @@ impl Follower {
     }
 
     /// Brings both copies to the newest state and lets others see it.
-    fn catch_up(&mut self, runtime: &Handle) -> Result<(), ReadError> {
-        let mut kept = Some(Changes::new());
-        let mut page = runtime.block_on(read(self.store.clone(), self.after))?;
-        loop {
+    pub(super) fn catch_up(&mut self, runtime: &Handle) -> Result<(), ReadError> {
+        // A copy that begins anew does so with the other one's content.
+        let mut kept = (self.after > Revision(0)).then(Changes::new);
+        let mut answer = runtime.block_on(read(self.store.clone(), self.after))?;
+        let (upto, position) = loop {
+            let mut page = match answer {
+                Answer::Page(page) => page,
+                Answer::TooOld => {
+                    tracing::info!(revision = self.after.0, "the graph is too far behind and is built anew");
+                    self.writer.standby().graph = Graph::default();
+                    (self.after, kept) = (Revision(0), None);
+                    answer = runtime.block_on(read(self.store.clone(), self.after))?;
+                    continue;
+                }
+            };
             // The next part is read while this one is applied.
-            let next = (!page.is_last).then(|| runtime.spawn(read(self.store.clone(), page.upto)));
+            let next = (!page.is_last()).then(|| runtime.spawn(read(self.store.clone(), page.upto)));
             apply(&mut self.writer, &page.changes);
             kept = kept.filter(|kept| kept.len() + page.changes.len() <= KEPT_FACTS_MAX);
             if let Some(kept) = &mut kept {
                 kept.append(&mut page.changes);
             }
-            let Some(next) = next else { break };
+            let Some(next) = next else { break (page.upto, page.position) };
             // A task that panicked, or the runtime's end.
-            page = runtime.block_on(next).map_err(|_| ReadError::Closed)??;
-        }
+            answer = runtime.block_on(next).map_err(|_| ReadError::Closed)??;
+        };
         let mut standby = self.writer.standby();
-        standby.position = Some(page.position.clone());
+        standby.position = Some(position.clone());
         let figures = standby.graph.figures();
         drop(standby);
         self.writer.swap();
-        self.after = page.upto;
-        self.publish(page.position, figures);
+        self.after = upto;
+        self.publish(position, figures);
         match kept {
             Some(changes) => apply(&mut self.writer, &changes),
             None => self.writer.level(),
@@ -149,13 +181,15 @@ fn apply(writer: &mut Writer, changes: &Changes) {
     }
 }
 
-async fn read(store: Store, after: FactId) -> Result<Page, ReadError> {
-    let seen = store.list(Filter::default(), after, PAGE_FACTS).await?;
-    let is_last = seen.value.len() < PAGE_FACTS;
-    let upto = seen.value.last().map_or(after, |fact| fact.id);
-    let changes = seen.value.into_iter().map(|fact| (fact.id, parsed(fact.id, &fact.statement))).collect();
+async fn read(store: Store, after: Revision) -> Result<Answer, ReadError> {
+    let seen = store.fact_delta(after, PAGE_FACTS).await?;
     let position = Position { epoch: seen.epoch, revision: seen.revision };
-    Ok(Page { changes, upto, position, is_last })
+    let DeltaAnswer::Delta(delta) = seen.value else { return Ok(Answer::TooOld) };
+    let removed = delta.removed.into_iter().map(|id| (id, None));
+    let changed = delta.changed.into_iter().map(|row| (row.id, parsed(row.id, &row.statement)));
+    // A number is never given again, so what is removed is not changed as well.
+    let changes = removed.chain(changed).collect();
+    Ok(Answer::Page(Page { changes, upto: delta.upto, position }))
 }
 
 /// The fact of a statement. What the store holds parses, or it is damaged: then the fact is left out.

@@ -39,7 +39,8 @@ impl Growth {
     /// Facts added a second, less those removed: the mean of the last minute, or of the time since the beginning.
     pub fn per_second(&self, now: Instant) -> f64 {
         let before = self.samples.iter().rev().find(|(at, _)| now.duration_since(*at) >= WINDOW);
-        let (Some((begun, at_first)), Some((_, at_last))) = (before.or(self.samples.front()), self.samples.back())
+        let (Some((begun, at_first)), Some((_, at_last))) =
+            (before.or(self.samples.front()), self.samples.back())
         else {
             return 0.0;
         };

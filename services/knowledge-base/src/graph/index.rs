@@ -12,14 +12,14 @@ use super::copies::{self, Position, Reader};
 use super::follower::Follower;
 use super::growth::Growth;
 use super::metrics::GraphMetrics;
-use crate::store::{Revision, Seen, Store};
+use crate::store::{Seen, Store};
 
 /// Walks, paths and rankings that are answered at once. They use a core each for up to some 30 ms, which point reads and
 /// writes need as well.
-const LONG_AT_ONCE: usize = 2;
+pub(super) const LONG_AT_ONCE: usize = 2;
 
 /// Those that wait for their turn: half a second of work. Beyond it they are refused (503).
-const LONG_WAITING: usize = 32;
+pub(super) const LONG_WAITING: usize = 32;
 
 /// Pages and single entities that are answered at once: they take at most 2 ms, and are not held up by the long ones.
 const SHORT_AT_ONCE: usize = 4;
@@ -139,14 +139,6 @@ impl GraphIndex {
     /// Follows the state.
     pub fn watch(&self) -> watch::Receiver<Option<GraphState>> {
         self.state.clone()
-    }
-
-    /// Waits until the graph has reached a revision; false where it never will.
-    pub async fn reached(&self, revision: Revision) -> bool {
-        let has_reached = |state: &Option<GraphState>| {
-            state.as_ref().is_some_and(|state| state.position.revision >= revision)
-        };
-        self.state.clone().wait_for(has_reached).await.is_ok()
     }
 
     /// Waits until the thread that follows the store is gone, which is a fault before the stop.

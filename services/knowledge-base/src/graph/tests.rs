@@ -486,3 +486,67 @@ fn names_of_many_bytes_end_an_answer_within_its_bytes() {
     let second = Neighbours { after: first.next.unwrap(), ..page }.answer(&graph).unwrap();
     assert_eq!((first.edges.len() + second.edges.len(), second.next), (1_000, None));
 }
+
+/// Bytes of this process that are in memory.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// The figures of `docs/decisions/017`.
+#[test]
+#[ignore = "measures, by hand: BYWASH_FACTS=.tools/wordnet/wordnet.facts cargo nextest run --release --run-ignored only"]
+#[allow(clippy::print_stdout, reason = "this is what it is for")]
+fn measures_what_a_file_of_facts_costs() {
+    let path = std::env::var("BYWASH_FACTS").expect("BYWASH_FACTS names a file with a fact a line");
+    let text = std::fs::read_to_string(path).unwrap();
+    let facts: Vec<Fact> = text.lines().map(|line| parse(line).unwrap()).collect();
+    let before = resident_bytes();
+    let started = std::time::Instant::now();
+    let mut graph = Graph::default();
+    for (number, fact) in (1..).zip(&facts) {
+        graph.set(FactId(number), Some(fact));
+    }
+    let loading = started.elapsed();
+    let loaded = resident_bytes();
+    println!("{:?}", graph.figures());
+    println!("{} facts set in {loading:?}, {} MB", facts.len(), (loaded - before) / 1_000_000);
+    let timed = |name: &str, work: &dyn Fn() -> usize| {
+        let started = std::time::Instant::now();
+        let count = work();
+        println!("{name}: {count} in {:?}", started.elapsed());
+    };
+    timed("second copy, edges", &|| graph.clone().figures().edges);
+    let top = graph.top_entities(5);
+    println!("{top:?}");
+    timed("top 100 entities", &|| graph.top_entities(100).len());
+    timed("figures, predicates", &|| graph.figures().predicates);
+    let hub = top[0].name.clone();
+    for depth in [1, 2, 10] {
+        let asked = Walks { direction: Direction::Any, max_depth: Depth::new(depth).unwrap(), ..walk(&hub) };
+        timed(&format!("walk from {hub}, depth {depth}, edges"), &|| {
+            asked.answer(&graph).unwrap().edges.len()
+        });
+    }
+    let none =
+        Walks { predicates: Predicates::parse("Nothing").unwrap(), direction: Direction::Any, ..walk(&hub) };
+    timed("walk that follows nothing, nodes", &|| none.answer(&graph).unwrap().nodes.len());
+    let names: Vec<_> = graph.entities().map(|node| graph.name(node).to_owned()).collect();
+    let slowest = (0..names.len() / 2).step_by(names.len() / 400).map(|at| {
+        let asked = Paths {
+            from: names[at].as_str().into(),
+            to: names[names.len() - 1 - at].as_str().into(),
+            direction: Direction::Any,
+            predicates: Predicates::ALL,
+            max_depth: Depth::new(10).unwrap(),
+        };
+        let started = std::time::Instant::now();
+        let answer = asked.answer(&graph).unwrap();
+        (started.elapsed(), answer.path.map(|path| path.edges.len()), answer.truncated)
+    });
+    println!("slowest of 200 paths: {:?}", slowest.max_by_key(|(elapsed, ..)| *elapsed));
+    for number in 1..=facts.len() {
+        graph.set(FactId(number as u64), None);
+    }
+    println!("after all are removed: {} MB", resident_bytes().saturating_sub(before) / 1_000_000);
+}

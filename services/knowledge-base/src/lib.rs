@@ -5,6 +5,7 @@
 pub mod api;
 mod commands;
 pub mod config;
+pub mod embed;
 pub mod error;
 pub mod fail_point;
 pub mod grammar;

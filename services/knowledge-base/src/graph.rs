@@ -15,6 +15,8 @@ mod growth;
 mod index;
 #[cfg(test)]
 mod index_tests;
+#[cfg(test)]
+mod limit_tests;
 mod metrics;
 mod names;
 mod neighbours;

@@ -177,7 +177,7 @@ async fn the_state_of_each_service_is_answered_without_what_is_not_known() {
         let status = asker.answered(command::KB_STATUS, &json!({})).await;
         let counted = status["unique_predicates"] == 1 && status["unique_entities"].as_f64() > Some(0.0);
         let kept = ["growth_rate", "connectivity", "entropy"].iter().all(|name| status[name].is_number());
-        if counted && kept { Ok(()) } else { Err(status) }
+        if counted && kept { Ok(()) } else { Err(status.to_string()) }
     };
     eventually("the graph's figures of one fact", figures).await;
     let status = asker.answered(command::GOVERNOR_STATUS, &json!({})).await;

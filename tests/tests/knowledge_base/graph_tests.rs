@@ -19,7 +19,7 @@ async fn get(service: &Service, path: &str) -> (StatusCode, Value) {
 async fn add(service: &Service, facts: &str) -> u64 {
     let bulk = Client::new().post(service.url("/api/facts/bulk")).header("content-type", "text/plain");
     let (_, report) = answer(bulk.body(facts.to_owned())).await;
-    report["revision"].as_u64().unwrap()
+    report["revision"].as_u64().expect("a report has a revision")
 }
 
 const FACTS: &str = "IsA(cat, animal).

@@ -24,6 +24,10 @@ const PAGE_FACTS: usize = 5_000;
 /// Facts that are kept for the second copy. Where more has changed, copying the first costs less than their memory.
 const KEPT_FACTS_MAX: usize = 10_000;
 
+/// Shortest time between two looks at the store: what is written within it is followed at once, which costs a look and
+/// not one for each write.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(5);
+
 /// Pause after a read that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -88,8 +92,8 @@ impl Follower {
     pub fn run(mut self, runtime: &Handle) {
         let mut snapshots = self.store.watch();
         snapshots.mark_changed();
+        let stop = self.shutdown.clone();
         loop {
-            let stop = self.shutdown.clone();
             let changed = runtime.block_on(async {
                 tokio::select! {
                     () = stop.requested() => false,
@@ -99,19 +103,19 @@ impl Follower {
             if !changed {
                 return;
             }
-            snapshots.borrow_and_update();
-            match self.catch_up(runtime) {
-                Ok(()) => {}
+            let pause = match self.catch_up(runtime) {
+                Ok(()) => LOOK_INTERVAL_MIN,
                 Err(ReadError::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "the graph cannot follow the store; it tries again");
                     snapshots.mark_changed();
-                    let stop = self.shutdown.clone();
-                    runtime.block_on(async {
-                        let _ = tokio::time::timeout(RETRY_PAUSE, stop.requested()).await;
-                    });
+                    RETRY_PAUSE
                 }
-            }
+            };
+            runtime.block_on(async {
+                // Over at the stop.
+                let _ = tokio::time::timeout(pause, stop.requested()).await;
+            });
         }
     }
 

@@ -4,6 +4,8 @@ mod body;
 mod bulk;
 mod caught_up;
 mod changes;
+mod collections;
+mod documents;
 mod export;
 mod facts;
 mod framing;
@@ -23,6 +25,7 @@ use utoipa::ToSchema;
 pub use routes::router;
 pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
+use crate::embed::StaticTable;
 use crate::error::log_read_failure;
 use crate::relay::RelayStatus;
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
@@ -40,13 +43,14 @@ pub struct ApiState {
     relay: RelayStatus,
     instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
+    static_table: &'static StaticTable,
 }
 
 impl ApiState {
     /// The API over `store`; `relay` says how far the relay has come, and `instance` names this process.
     pub fn new(store: Store, relay: RelayStatus, instance: &str) -> Self {
         let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
-        Self { store, relay, instance: instance.into(), bulk_requests }
+        Self { store, relay, instance: instance.into(), bulk_requests, static_table: StaticTable::built_in() }
     }
 }
 

@@ -4,6 +4,8 @@ mod body;
 mod bulk;
 mod caught_up;
 mod changes;
+mod collections;
+mod documents;
 mod export;
 mod facts;
 mod framing;
@@ -26,6 +28,7 @@ use utoipa::ToSchema;
 pub use routes::router;
 pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
+use crate::embed::StaticTable;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
 use crate::relay::RelayStatus;
@@ -45,6 +48,7 @@ pub struct ApiState {
     relay: RelayStatus,
     instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
+    static_table: &'static StaticTable,
 }
 
 impl ApiState {
@@ -52,7 +56,8 @@ impl ApiState {
     /// names this process.
     pub fn new(store: Store, graph: GraphIndex, relay: RelayStatus, instance: &str) -> Self {
         let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
-        Self { store, graph, relay, instance: instance.into(), bulk_requests }
+        let static_table = StaticTable::built_in();
+        Self { store, graph, relay, instance: instance.into(), bulk_requests, static_table }
     }
 }
 

@@ -1,15 +1,19 @@
 //! All endpoints of the knowledge base, and what `/openapi.json` says of each. What every service has (health, metrics,
 //! keys) comes from `chassis::http::router`.
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use chassis::{Endpoints, Operation, Role};
 
 use super::caught_up::CaughtUpQuery;
-use super::{ApiState, body, bulk, changes, export, facts, graph, search, statistics, status};
+use super::{
+    ApiState, body, bulk, changes, collections, documents, export, facts, graph, search, statistics, status,
+};
 
 /// The endpoints over `state`.
 pub fn router(state: ApiState) -> Endpoints {
-    with_status(with_statistics(with_graph(with_facts(Endpoints::new())))).with_state(state)
+    let facts = with_statistics(with_graph(with_facts(Endpoints::new())));
+    with_status(with_documents(facts)).with_state(state)
 }
 
 /// A read: it waits for `min_revision`, and may be refused when there are too many.
@@ -135,6 +139,70 @@ fn with_statistics(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
         .route("/api/predicates/top", get(statistics::predicates), [predicates])
         .route("/api/entities/stats", get(statistics::entities), [entities])
         .route("/api/facts/stats", get(statistics::facts), [facts])
+}
+
+fn with_documents(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
+    let unknown = |operation: Operation| operation.refuses(404, &["unknown_collection"]);
+    let list_collections =
+        read(Operation::get("All collections")).gives::<collections::AllCollections>(200, "By name");
+    let create = write(Operation::post("Makes a collection"))
+        .takes::<collections::CollectionBody>()
+        .gives::<collections::OneCollection>(201, "It is new")
+        .gives::<collections::OneCollection>(200, "It was there just so")
+        .refuses(409, &["collection_exists", "too_many_collections"])
+        .refuses(422, &["invalid_collection", "invalid_model", "invalid_dimension"]);
+    let collection = unknown(read(Operation::get("One collection")))
+        .path("name", "Its name")
+        .gives::<collections::OneCollection>(200, "The collection");
+    let delete_collection = unknown(write(Operation::delete("Deletes a collection with its documents")))
+        .path("name", "Its name")
+        .gives::<collections::OneCollection>(200, "What it was");
+    let list =
+        unknown(read(Operation::get("A page of documents, in the order in which they were first put")))
+            .query::<documents::DocumentsQuery>()
+            .gives::<documents::DocumentPage>(200, "The page, and a cursor where there is more")
+            .refuses(400, &["invalid_limit", "invalid_cursor", "invalid_filter"]);
+    let put = unknown(write(Operation::post("Adds or replaces documents, all or none")))
+        .takes::<documents::DocumentsBody>()
+        .gives::<documents::PutAnswer>(200, "They are in the store, on disk")
+        .refuses(422, &["too_many_documents", "invalid_id", "document_too_long", "invalid_metadata"])
+        .refuses(422, &["missing_vector", "unwanted_vector", "wrong_dimension", "invalid_vector"]);
+    let by_id = unknown(read(Operation::get("One document")))
+        .path("collection", "Where it is")
+        .path("id", "The client's id")
+        .gives::<documents::OneDocument>(200, "The document")
+        .refuses(404, &["no_such_document"]);
+    let delete_one = unknown(write(Operation::delete("Deletes a document")))
+        .path("collection", "Where it is")
+        .path("id", "The client's id")
+        .gives::<documents::DeleteAnswer>(200, "It is gone")
+        .refuses(404, &["no_such_document"]);
+    let delete = unknown(write(Operation::post("Deletes documents, as many of them as there are")))
+        .takes::<documents::DeleteBody>()
+        .gives::<documents::DeleteAnswer>(200, "How many there were")
+        .refuses(422, &["too_many_documents", "invalid_id"]);
+    endpoints
+        .route(
+            "/api/collections",
+            get(collections::list).post(collections::create),
+            [list_collections, create],
+        )
+        .route(
+            "/api/collections/{name}",
+            get(collections::by_name).delete(collections::delete),
+            [collection, delete_collection],
+        )
+        .route(
+            "/api/documents",
+            get(documents::list).post(documents::put).layer(DefaultBodyLimit::max(documents::BODY_BYTES_MAX)),
+            [list, put],
+        )
+        .route("/api/documents/delete", post(documents::delete), [delete])
+        .route(
+            "/api/documents/{collection}/{id}",
+            get(documents::by_id).delete(documents::delete_one),
+            [by_id, delete_one],
+        )
 }
 
 fn with_status(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {

@@ -10,6 +10,7 @@ pub mod fail_point;
 pub mod grammar;
 pub mod relay;
 pub mod store;
+pub mod vector;
 
 use std::time::Duration;
 

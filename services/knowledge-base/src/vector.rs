@@ -12,6 +12,7 @@ mod build;
 mod builders;
 mod files;
 mod flat;
+mod follower;
 mod graph;
 mod half;
 mod index;
@@ -23,6 +24,8 @@ mod persist;
 mod ranking;
 mod state;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::io;
@@ -32,6 +35,7 @@ use std::time::Duration;
 
 pub use builders::{Builders, BuildersOptions};
 pub use files::Damage;
+pub use follower::{FactVectors, FollowError};
 pub use graph::{SEARCHES_AT_ONCE, Tuning};
 pub use index::{ApplyError, WrongDimension};
 pub use part::Allowed;
@@ -167,6 +171,11 @@ impl VectorIndex {
         position: &Position,
     ) -> Result<(), ApplyError> {
         self.inner.apply(upserts, removed, position)
+    }
+
+    /// Begins anew with nothing, at no position. What is on disk stays until something else is persisted.
+    pub fn clear(&self) {
+        self.inner.clear();
     }
 
     /// The `limit` keys whose vectors have the greatest inner products with `query`, best first, each with it; of those

@@ -47,7 +47,7 @@ pub struct Tuning {
 /// A scan of 4,096 vectors takes a few tenths of a millisecond, no more than a walk through a graph, and keeps parts few.
 impl Default for Tuning {
     fn default() -> Self {
-        Self { connectivity: 16, expansion_add: 128, expansion_search: 128, seal_rows: 4096 }
+        Self { connectivity: 32, expansion_add: 128, expansion_search: 128, seal_rows: 4096 }
     }
 }
 
@@ -69,11 +69,12 @@ impl Tuning {
         Index::new(&options).map_err(|error| error.to_string())
     }
 
-    /// Bytes that a graph of `rows` takes while it is built: a vector, its links on all levels, and the library's
-    /// tables, which grow by doubling.
+    /// Bytes that a graph of `rows` takes while it is built: a vector, its links, the library's tables, all of them in
+    /// buffers that grow by doubling.
     pub fn building_bytes(&self, rows: usize, dimension: usize) -> usize {
-        const TABLES_BYTES: usize = 96;
-        let links = 3 * self.connectivity * size_of::<u32>();
+        /// A row's head, its higher levels, its place, and its slot of a hash table.
+        const TABLES_BYTES: usize = 64;
+        let links = 2 * self.connectivity * size_of::<u32>();
         2 * rows * (dimension * HALF_BYTES + links + TABLES_BYTES)
     }
 }

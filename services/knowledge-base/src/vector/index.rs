@@ -242,6 +242,15 @@ impl Inner {
         Ok(())
     }
 
+    /// See [`super::VectorIndex::clear`].
+    pub fn clear(&self) {
+        let mut writer = self.writer();
+        let State { generation, flats, graphs, .. } = State::clone(&self.state());
+        writer.retired.extend(flats.iter().map(|held| held.part.id()));
+        writer.retired.extend(graphs.iter().map(|held| held.part.id()));
+        self.publish(&mut writer, State { generation, ..State::default() });
+    }
+
     fn check(&self, upserts: &[(u64, &[f32])]) -> Result<(), ApplyError> {
         for &(key, vector) in upserts {
             if vector.len() != self.dimension {
@@ -370,7 +379,11 @@ impl Inner {
         let mut writer = self.writer();
         let mut state = State::clone(&self.state());
         let ids: Vec<PartId> = sources.iter().map(|source| source.part.id()).collect();
-        let now: Vec<Arc<Dead>> = ids.iter().map(|id| state.dead_of(*id)).collect();
+        let Some(now) = ids.iter().map(|id| state.dead_of(*id)).collect::<Option<Vec<Arc<Dead>>>>() else {
+            // The index was cleared meanwhile.
+            writer.retired.push(built.graph.id());
+            return;
+        };
         let mut dead = Dead::none(built.origins.len());
         for (row, origin) in built.origins.iter().enumerate() {
             if now[origin.source].contains(origin.row) {

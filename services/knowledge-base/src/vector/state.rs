@@ -48,13 +48,11 @@ impl State {
         self.flats.iter().any(|held| held.has(key)) || self.graphs.iter().any(|held| held.has(key))
     }
 
-    /// The dead rows of part `id`, which is one of this state's.
-    pub fn dead_of(&self, id: PartId) -> Arc<Dead> {
+    /// The dead rows of part `id`, if it is one of this state's.
+    pub fn dead_of(&self, id: PartId) -> Option<Arc<Dead>> {
         let flats = self.flats.iter().map(|held| (held.part.id(), &held.dead));
         let mut parts = flats.chain(self.graphs.iter().map(|held| (held.part.id(), &held.dead)));
-        let (_, dead) =
-            parts.find(|(part, _)| *part == id).expect("parts that become one stay until they have");
-        dead.clone()
+        parts.find(|(part, _)| *part == id).map(|(_, dead)| dead.clone())
     }
 
     /// Lets the live row of `key` die, if there is one.

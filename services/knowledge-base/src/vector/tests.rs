@@ -4,45 +4,17 @@ mod concurrent;
 mod damage;
 mod limits;
 mod model;
+mod recall;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::sync::atomic::Ordering;
 
+use super::testing::Directory;
 use super::*;
 use crate::store::{Epoch, Revision};
 
 /// Longer than any of these tests builds; one that gets there hangs.
 const BUILT_WITHIN: Duration = Duration::from_secs(60);
-
-/// A directory that is gone when the test ends.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("bywash-vector-{}-{number}", std::process::id())))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Names of its files, sorted.
-    fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn builders() -> Builders {
     Builders::start(BuildersOptions { threads: 2, ..BuildersOptions::default() }).unwrap()

@@ -18,6 +18,8 @@ enum Step {
     /// All building ends.
     Settle,
     Persist,
+    /// All is to be told again.
+    Clear,
     /// An orderly end and a start.
     Reopen,
     /// An end without a word, and a start; what was not persisted is gone.
@@ -31,7 +33,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(upserts, removed)| Step::Apply(upserts, removed)),
         1 => Just(Step::Relieve),
         2 => Just(Step::Settle),
-        1 => Just(Step::Persist),
+        2 => Just(Step::Persist),
+        1 => Just(Step::Clear),
         1 => Just(Step::Reopen),
         1 => Just(Step::Crash),
     ];
@@ -115,14 +118,23 @@ proptest! {
                 }
                 Step::Relieve => index.inner.relieve(),
                 Step::Settle => assert!(index.wait_until_built(BUILT_WITHIN)),
-                Step::Persist => {
-                    index.persist().unwrap();
+                Step::Clear => {
+                    index.clear();
+                    model.clear();
+                    assert_eq!(index.position(), None);
+                }
+                // Without a position there is nothing to persist.
+                Step::Persist => if index.persist().unwrap().is_some() {
                     kept = (model.clone(), index.position());
                 }
                 Step::Reopen => {
-                    index.close().unwrap();
+                    let closed = index.close().unwrap();
                     index = open();
-                    kept = (model.clone(), index.position());
+                    match closed {
+                        Some(_) => kept = (model.clone(), closed),
+                        None => model = kept.0.clone(),
+                    }
+                    assert_eq!(index.position(), kept.1);
                 }
                 Step::Crash => {
                     drop(index);

@@ -8,17 +8,21 @@ mod adapters;
 mod breaker;
 pub mod fusion;
 mod primary;
+mod report;
 mod scan;
+mod vectors;
 
 use std::time::Duration;
 
 use crate::embed::Vector;
 use crate::store::{
-    Collection, CollectionId, Confidence, Epoch, MetadataFilter, ReadError, Revision, StoredDocument, StoredFact,
-    TextQuery,
+    Collection, CollectionId, Confidence, Epoch, MetadataFilter, ReadError, Revision, StoredDocument,
+    StoredFact, TextQuery,
 };
 
 pub use adapters::{Report, Searcher, Switches};
+pub use report::{AdapterTeller, adapters_of, name_of};
+pub use vectors::{Vectors, revision_of};
 
 /// Searches by meaning at once; more wait. Each takes a core for a millisecond.
 const VECTOR_SEARCHES_AT_ONCE: usize = 4;
@@ -254,9 +258,9 @@ fn fused(text: Vec<Item>, vector: Vec<Item>, limit: usize) -> Vec<Item> {
     // Those found by words come last into the map, for they have the better snippet.
     let mut items: std::collections::HashMap<u64, Item> =
         vector.into_iter().chain(text).map(|item| (item.content.number(), item)).collect();
-    let found = order.into_iter().filter_map(|fused| {
-        items.remove(&fused.id).map(|item| (fused.score, item.snippet, item.content))
-    });
+    let found = order
+        .into_iter()
+        .filter_map(|fused| items.remove(&fused.id).map(|item| (fused.score, item.snippet, item.content)));
     with_shares(found.collect())
 }
 

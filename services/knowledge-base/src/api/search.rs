@@ -14,7 +14,7 @@ use super::documents::{DocumentView, metadata_filter};
 use super::facts::FactView;
 use super::{ApiState, At, RETRY_AFTER_S, limit_within, read_error};
 use crate::embed::{StaticTable, Vector};
-use crate::search::{Content, Found, Item, Mode, Place, Question, SearchError};
+use crate::search::{Content, Found, Item, Mode, Place, Question, SearchError, revision_of};
 use crate::store::{Collection, Confidence, EmbedderKind, FACTS, TextQuery};
 
 /// Results where nobody said.
@@ -27,7 +27,7 @@ pub const QUERY_BYTES_MAX: usize = 1024;
 /// How things are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum ModeName {
+pub enum ModeName {
     /// By words.
     Text,
     /// By meaning.
@@ -51,7 +51,7 @@ pub struct SearchBody {
     /// Where nobody says: `text` for facts, `hybrid` for documents.
     #[serde(default)]
     #[schema(inline)]
-    mode: Option<ModeName>,
+    pub mode: Option<ModeName>,
     /// Only facts of at least this confidence, 0 to 1.
     #[serde(default)]
     pub min_confidence: Option<f64>,
@@ -68,14 +68,18 @@ pub struct SearchBody {
 }
 
 impl SearchBody {
-    /// The same in this mode.
-    pub fn in_mode(self, mode: Option<Mode>) -> Self {
-        let mode = mode.map(|mode| match mode {
+    /// The same in the mode of this name; 422 `invalid_mode`.
+    pub fn in_mode(self, name: Option<&str>) -> Result<Self, ApiError> {
+        let mode = name.filter(|name| !name.is_empty()).map(|name| {
+            Mode::parse(name)
+                .ok_or_else(|| ApiError::unprocessable("invalid_mode", "mode must be text, vector or hybrid"))
+        });
+        let mode = mode.transpose()?.map(|mode| match mode {
             Mode::Text => ModeName::Text,
             Mode::Vector => ModeName::Vector,
             Mode::Hybrid => ModeName::Hybrid,
         });
-        Self { mode, ..self }
+        Ok(Self { mode, ..self })
     }
 }
 
@@ -146,8 +150,9 @@ pub async fn search(
 ) -> Result<Json<SearchAnswer>, ApiError> {
     let collection = body.collection.clone().filter(|name| !name.is_empty());
     let question = question(&state, body).await?;
-    if question.mode != Mode::Text {
-        state.vectors.caught_up(&caught_up, question.place.collection()).await?;
+    let exact = state.vectors.exact(question.place.collection()).filter(|_| question.mode != Mode::Text);
+    if let Some(mut exact) = exact {
+        caught_up.seen_by(&mut exact, revision_of).await?;
     }
     let found = ask(&state, question).await?;
     Ok(Json(SearchAnswer {

@@ -9,8 +9,8 @@ use super::breaker::{Breaker, Circuit, Statistics};
 use super::primary::{Failure, Primary, Ranked};
 use super::scan::{self, Scan, Words};
 use super::{
-    Adapter, Content, FALLBACK_TIME_MAX, Found, Mode, Nearest, Place, Question, SearchError, beginning, fused,
-    with_cosines, with_shares,
+    Adapter, Content, FALLBACK_TIME_MAX, Found, Mode, Nearest, Place, Question, SearchError, beginning,
+    fused, with_cosines, with_shares,
 };
 use crate::store::{ReadError, Store};
 
@@ -217,7 +217,9 @@ async fn scan(store: &Store, question: &Question) -> Result<(Ranked, Mode), Read
                 None => None,
             };
             Ok(match (by_words, by_meaning) {
-                (Some(text), Some(vector)) => ((fused(text.0, vector.0, limit), text.1, text.2), Mode::Hybrid),
+                (Some(text), Some(vector)) => {
+                    ((fused(text.0, vector.0, limit), text.1, text.2), Mode::Hybrid)
+                }
                 (Some(text), None) => (text, Mode::Text),
                 (None, Some(vector)) => (vector, Mode::Vector),
                 (None, None) => (nothing(store), question.mode),

@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 use super::fusion::FUSED_PLACES_MIN;
 use super::{
-    Content, Item, Mode, Nearest, NearestError, Place, Question, VECTOR_SEARCHES_AT_ONCE, fused, with_cosines,
-    with_shares,
+    Content, Item, Mode, Nearest, NearestError, Place, Question, VECTOR_SEARCHES_AT_ONCE, fused,
+    with_cosines, with_shares,
 };
 use crate::embed::Vector;
 use crate::store::{DocumentId, Epoch, FactId, ReadError, Revision, Seen, Store, TextQuery};
@@ -34,7 +34,9 @@ pub enum Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Damaged(_) | ReadError::Failed(_) | ReadError::TooSlow => Self::Broken(error.to_string()),
+            ReadError::Damaged(_) | ReadError::Failed(_) | ReadError::TooSlow => {
+                Self::Broken(error.to_string())
+            }
             ReadError::Overloaded | ReadError::Unavailable | ReadError::Closed => Self::Refused(error),
         }
     }
@@ -127,7 +129,8 @@ impl Primary {
             let nearest = self.nearest(question, vector, candidates, allowed.clone()).await?;
             let found = nearest.len();
             let seen = self.look_up(&question.place, nearest).await?;
-            if seen.value.len() >= limit || found < candidates || candidates >= CANDIDATES_MAX || !is_filtered {
+            if seen.value.len() >= limit || found < candidates || candidates >= CANDIDATES_MAX || !is_filtered
+            {
                 let mut items = seen.value;
                 items.truncate(limit);
                 return Ok((with_cosines(items), seen.revision, seen.epoch));

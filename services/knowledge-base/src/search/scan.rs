@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 
 use crate::embed::Vector;
 use crate::store::{
-    Collection, CollectionId, Confidence, DeltaAnswer, DocumentId, Epoch, MetadataFilter, ReadError, Revision,
-    Store, StoredDocument, StoredFact, TextQuery,
+    Collection, CollectionId, Confidence, DeltaAnswer, DocumentId, Epoch, MetadataFilter, ReadError,
+    Revision, Store, StoredDocument, StoredFact, TextQuery,
 };
 
 /// Rows that are read at a time.
@@ -116,7 +116,9 @@ impl Words {
 }
 
 fn words_in(text: &str) -> impl Iterator<Item = String> {
-    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }
 
 /// The best facts by words.

@@ -23,6 +23,7 @@ mod permits;
 mod persist;
 mod ranking;
 mod state;
+mod tasks;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 pub use builders::{Builders, BuildersOptions};
 pub use files::Damage;
-pub use follower::{FactVectors, FollowError};
+pub use follower::{DocumentVectors, FactVectors, FollowError};
 pub use graph::{SEARCHES_AT_ONCE, Tuning};
 pub use index::{ApplyError, WrongDimension};
 pub use part::Allowed;

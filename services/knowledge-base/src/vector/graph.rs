@@ -47,7 +47,7 @@ pub struct Tuning {
 /// A scan of 4,096 vectors takes a few tenths of a millisecond, no more than a walk through a graph, and keeps parts few.
 impl Default for Tuning {
     fn default() -> Self {
-        Self { connectivity: 32, expansion_add: 128, expansion_search: 128, seal_rows: 4096 }
+        Self { connectivity: 32, expansion_add: 128, expansion_search: 192, seal_rows: 4096 }
     }
 }
 

@@ -8,19 +8,14 @@ use std::time::Duration;
 
 use super::Options;
 use super::budget::Purpose;
-use super::build::{BuildError, Built, Source, Workbench};
 use super::builders::{Shared, Task};
 use super::flat::{Flat, join};
 use super::graph::{SEARCHES_AT_ONCE, Tuning};
 use super::half::{self, Query};
-use super::merge::{self, Size};
-use super::part::{Dead, Held, Part, PartId};
+use super::part::{Held, Part, PartId};
 use super::permits::Permits;
 use super::persist::Persisted;
 use super::state::{Position, State};
-
-/// Between two tries to build a part, where the disk is full or the like.
-const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// An index; the handle is [`super::VectorIndex`].
 #[derive(Debug)]
@@ -38,42 +33,42 @@ pub struct Inner {
     pub(super) persisted: Mutex<Persisted>,
     pub(super) searches: Permits,
     /// Tasks that are carried out.
-    running: Mutex<usize>,
-    ended: Condvar,
-    stopped: AtomicBool,
+    pub(super) running: Mutex<usize>,
+    pub(super) ended: Condvar,
+    pub(super) stopped: AtomicBool,
     /// Rows and bytes of graphs being built.
-    building_rows: AtomicUsize,
-    building_bytes: AtomicUsize,
+    pub(super) building_rows: AtomicUsize,
+    pub(super) building_bytes: AtomicUsize,
 }
 
 /// What makes the next state.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     next_part: u64,
-    sealing: Work,
-    merging: Work,
+    pub(super) sealing: Work,
+    pub(super) merging: Work,
     /// Memory is short: any number of vectors is worth a graph, once.
-    pressed: bool,
+    pub(super) pressed: bool,
     /// Parts that are in no state since the last time these were taken.
-    retired: Vec<PartId>,
+    pub(super) retired: Vec<PartId>,
 }
 
 /// A task from when it is queued until it ends.
 #[derive(Debug, Default)]
-struct Work {
-    queued: bool,
+pub(super) struct Work {
+    pub(super) queued: bool,
     /// Parts that become one; they stay in every state until then.
-    parts: Vec<PartId>,
+    pub(super) parts: Vec<PartId>,
 }
 
 impl Writer {
-    fn part(&mut self) -> PartId {
+    pub(super) fn part(&mut self) -> PartId {
         let id = PartId(self.next_part);
         self.next_part += 1;
         id
     }
 
-    fn work(&mut self, task: Task) -> &mut Work {
+    pub(super) fn work(&mut self, task: Task) -> &mut Work {
         match task {
             Task::Seal => &mut self.sealing,
             Task::Merge => &mut self.merging,
@@ -180,12 +175,12 @@ impl Inner {
         self.building_bytes.load(Ordering::Relaxed)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes `state` the current one. The one before it ends with its last search.
-    fn publish(&self, _writer: &mut Writer, mut state: State) {
+    pub(super) fn publish(&self, _writer: &mut Writer, mut state: State) {
         state.generation += 1;
         let mut next = Arc::new(state);
         std::mem::swap(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), &mut next);
@@ -280,123 +275,6 @@ impl Inner {
         state.flats.push(newest);
     }
 
-    /// Queues what is to be done: a graph for the vectors without one once they are enough, a merge where one is due.
-    fn schedule(self: &Arc<Self>) {
-        if self.stopped.load(Ordering::Acquire) {
-            return;
-        }
-        let mut writer = self.writer();
-        let state = self.state();
-        let enough = if writer.pressed { 1 } else { self.tuning.seal_rows };
-        if !writer.sealing.queued && state.waiting() >= enough {
-            writer.pressed = false;
-            writer.sealing.queued = true;
-            self.shared.queue(Task::Seal, self.clone());
-        }
-        if !writer.merging.queued && self.mergeable(&state).is_some() {
-            writer.merging.queued = true;
-            self.shared.queue(Task::Merge, self.clone());
-        }
-    }
-
-    /// Seals what there is, if anything: memory is short.
-    pub fn relieve(self: &Arc<Self>) {
-        self.writer().pressed = true;
-        self.schedule();
-    }
-
-    fn mergeable(&self, state: &State) -> Option<Vec<usize>> {
-        let size = |held: &Held<_>| Size { rows: Part::keys(&*held.part).len(), live: held.live() };
-        let sizes: Vec<Size> = state.graphs.iter().map(size).collect();
-        let most = self.shared.budget.bytes_max(Purpose::Building);
-        let row_bytes = self.tuning.building_bytes(1, self.dimension);
-        merge::choose(&sizes, most / row_bytes)
-    }
-
-    /// Carries `task` out, on one of the builders' threads.
-    pub fn carry_out(self: &Arc<Self>, task: Task) {
-        let Some(running) = Running::begin(self, task) else { return };
-        match self.rebuild(task) {
-            Ok(()) | Err(BuildError::Stopped) => {}
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, ?task, directory = %self.directory.display(), "a part of a vector index was not built; its vectors are searched as they are");
-                self.pause(RETRY_PAUSE);
-            }
-        }
-        drop(running);
-        self.schedule();
-    }
-
-    /// Builds one part out of those that are due, and puts it in their place.
-    fn rebuild(&self, task: Task) -> Result<(), BuildError> {
-        let Some((id, sources)) = self.take_sources(task) else { return Ok(()) };
-        let rows = sources.iter().map(Source::live).sum();
-        let bytes = self.tuning.building_bytes(rows, self.dimension);
-        let charge = self.shared.budget.take(Purpose::Building, bytes, &self.stopped, || {});
-        let charge = charge.ok_or(BuildError::Stopped)?;
-        let _progress = Building::begin(self, rows, charge.bytes());
-        let bench = Workbench {
-            directory: &self.directory,
-            dimension: self.dimension,
-            tuning: &self.tuning,
-            threads: self.shared.threads,
-            stopped: &self.stopped,
-        };
-        let built = bench.build(id, &sources).inspect_err(|_| self.retire_again(vec![id]))?;
-        self.replace(&sources, built);
-        Ok(())
-    }
-
-    /// Chooses the parts that become one, and keeps them from others until the task ends.
-    fn take_sources(&self, task: Task) -> Option<(PartId, Vec<Source>)> {
-        let mut writer = self.writer();
-        let state = self.state();
-        let sources: Vec<Source> = match task {
-            Task::Seal => {
-                let most = self.shared.budget.bytes_max(Purpose::Building);
-                let mut rows = 0;
-                let fits = |held: &&Held<Flat>| {
-                    rows += held.live();
-                    rows == held.live() || self.tuning.building_bytes(rows, self.dimension) <= most
-                };
-                state.flats.iter().take_while(fits).map(Source::of).collect()
-            }
-            Task::Merge => {
-                let chosen = self.mergeable(&state)?;
-                chosen.into_iter().map(|place| Source::of(&state.graphs[place])).collect()
-            }
-        };
-        if sources.iter().all(|source| source.live() == 0) {
-            return None;
-        }
-        writer.work(task).parts = sources.iter().map(|source| source.part.id()).collect();
-        Some((writer.part(), sources))
-    }
-
-    /// Puts the new part in the place of its sources. What died meanwhile is dead in it.
-    fn replace(&self, sources: &[Source], built: Built) {
-        let mut writer = self.writer();
-        let mut state = State::clone(&self.state());
-        let ids: Vec<PartId> = sources.iter().map(|source| source.part.id()).collect();
-        let Some(now) = ids.iter().map(|id| state.dead_of(*id)).collect::<Option<Vec<Arc<Dead>>>>() else {
-            // The index was cleared meanwhile.
-            writer.retired.push(built.graph.id());
-            return;
-        };
-        let mut dead = Dead::none(built.origins.len());
-        for (row, origin) in built.origins.iter().enumerate() {
-            if now[origin.source].contains(origin.row) {
-                dead.insert(row);
-            }
-        }
-        state.flats.retain(|held| !ids.contains(&held.part.id()));
-        state.graphs.retain(|held| !ids.contains(&held.part.id()));
-        state.graphs.push(Held { part: Arc::new(built.graph), dead: Arc::new(dead) });
-        writer.retired.extend(ids);
-        self.publish(&mut writer, state);
-    }
-
     /// Waits until nothing is to be done, at most so long; whether it is so.
     pub fn wait_until_built(&self, longest: Duration) -> bool {
         let busy = |_: &mut usize| {
@@ -422,7 +300,7 @@ impl Inner {
     }
 
     /// Waits for `pause`, or for the stop.
-    fn pause(&self, pause: Duration) {
+    pub(super) fn pause(&self, pause: Duration) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let stopping = |_: &mut usize| !self.stopped.load(Ordering::Acquire);
         drop(self.ended.wait_timeout_while(running, pause, stopping));
@@ -450,52 +328,4 @@ pub struct WrongDimension {
     pub found: usize,
     /// What the index was opened with.
     pub expected: usize,
-}
-
-/// A task being carried out; what it kept from others is theirs again when it ends, whichever way.
-struct Running<'a> {
-    inner: &'a Inner,
-    task: Task,
-}
-
-impl<'a> Running<'a> {
-    /// `None` once the index is stopped.
-    fn begin(inner: &'a Inner, task: Task) -> Option<Self> {
-        let mut running = inner.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.stopped.load(Ordering::Acquire) {
-            return None;
-        }
-        *running += 1;
-        Some(Self { inner, task })
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        *self.inner.writer().work(self.task) = Work::default();
-        *self.inner.running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.inner.ended.notify_all();
-    }
-}
-
-/// What is being built, for those who ask.
-struct Building<'a> {
-    inner: &'a Inner,
-    rows: usize,
-    bytes: usize,
-}
-
-impl<'a> Building<'a> {
-    fn begin(inner: &'a Inner, rows: usize, bytes: usize) -> Self {
-        inner.building_rows.fetch_add(rows, Ordering::Relaxed);
-        inner.building_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Self { inner, rows, bytes }
-    }
-}
-
-impl Drop for Building<'_> {
-    fn drop(&mut self) {
-        self.inner.building_rows.fetch_sub(self.rows, Ordering::Relaxed);
-        self.inner.building_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -71,10 +72,7 @@ struct Envelope {
 impl Manifest {
     /// Replaces the manifest, in one step.
     pub fn write(&self, directory: &Path) -> io::Result<()> {
-        let body = serde_json::value::to_raw_value(self)?;
-        let crc32 = crc32fast::hash(body.get().as_bytes());
-        let text = serde_json::to_vec(&Envelope { version: MANIFEST_VERSION, crc32, body })?;
-        files::write(directory, MANIFEST_FILE, |file| file.write_all(&text)).map(drop)
+        write_checked(directory, MANIFEST_FILE, self)
     }
 
     /// Reads it; `None` when there is none.
@@ -82,28 +80,7 @@ impl Manifest {
     /// # Errors
     /// The outer for the system's errors, the inner for a file that is none of ours.
     pub fn read(directory: &Path) -> io::Result<Result<Option<Self>, Damage>> {
-        let Some(text) = files::if_there(std::fs::read(directory.join(MANIFEST_FILE)))? else {
-            return Ok(Ok(None));
-        };
-        Ok(Self::parse(&text).map(Some))
-    }
-
-    fn parse(text: &[u8]) -> Result<Self, Damage> {
-        let name = || MANIFEST_FILE.to_owned();
-        let unreadable =
-            |error: serde_json::Error| Damage::Unreadable { name: name(), reason: error.to_string() };
-        let envelope: Envelope = serde_json::from_slice(text).map_err(unreadable)?;
-        if envelope.version != MANIFEST_VERSION {
-            return Err(Damage::Version {
-                name: name(),
-                found: envelope.version,
-                expected: MANIFEST_VERSION,
-            });
-        }
-        if crc32fast::hash(envelope.body.get().as_bytes()) != envelope.crc32 {
-            return Err(Damage::Checksum { name: name() });
-        }
-        serde_json::from_str(envelope.body.get()).map_err(unreadable)
+        read_checked(directory, MANIFEST_FILE)
     }
 
     /// All files that it names, itself included.
@@ -112,6 +89,43 @@ impl Manifest {
         let records = graphs.chain(self.flats.iter().map(|part| &part.rows));
         records.map(|record| record.name.as_str()).chain([MANIFEST_FILE]).collect()
     }
+}
+
+/// Replaces a file of JSON that knows its own checksum, in one step.
+pub fn write_checked(directory: &Path, name: &str, body: &impl Serialize) -> io::Result<()> {
+    let body = serde_json::value::to_raw_value(body)?;
+    let crc32 = crc32fast::hash(body.get().as_bytes());
+    let text = serde_json::to_vec(&Envelope { version: MANIFEST_VERSION, crc32, body })?;
+    files::write(directory, name, |file| file.write_all(&text)).map(drop)
+}
+
+/// Reads what [`write_checked`] wrote; `None` when there is none.
+///
+/// # Errors
+/// The outer for the system's errors, the inner for a file that is none of ours.
+pub fn read_checked<T: DeserializeOwned>(
+    directory: &Path,
+    name: &str,
+) -> io::Result<Result<Option<T>, Damage>> {
+    let text = files::if_there(std::fs::read(directory.join(name)))?;
+    Ok(text.map(|text| parse(name, &text)).transpose())
+}
+
+fn parse<T: DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, Damage> {
+    let unreadable =
+        |error: serde_json::Error| Damage::Unreadable { name: name.to_owned(), reason: error.to_string() };
+    let envelope: Envelope = serde_json::from_slice(text).map_err(unreadable)?;
+    if envelope.version != MANIFEST_VERSION {
+        return Err(Damage::Version {
+            name: name.to_owned(),
+            found: envelope.version,
+            expected: MANIFEST_VERSION,
+        });
+    }
+    if crc32fast::hash(envelope.body.get().as_bytes()) != envelope.crc32 {
+        return Err(Damage::Checksum { name: name.to_owned() });
+    }
+    serde_json::from_str(envelope.body.get()).map_err(unreadable)
 }
 
 /// Dead rows as the manifest has them.

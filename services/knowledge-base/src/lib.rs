@@ -12,6 +12,7 @@ pub mod grammar;
 pub mod graph;
 pub mod relay;
 pub mod store;
+pub mod vector;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::names;
 use crate::v1::{
-    Decision, FactAdded, FactsImported, GatewayState, GovernorState, GpuState, KnowledgeBaseState, LogRecord,
-    SystemState,
+    CollectionCreated, CollectionDeleted, Decision, DocumentsChanged, DocumentsDeleted, FactAdded,
+    FactDeleted, FactUpdated, FactsImported, GatewayState, GovernorState, GpuState, KnowledgeBaseState,
+    LogRecord, SystemState,
 };
 
 /// NATS headers of an event: CloudEvents 1.0 in binary mode, and ours.
@@ -34,6 +35,8 @@ pub const EPOCH_METADATA: &str = "bywash.epoch";
 
 /// Subject of changes of facts.
 pub const KB_FACTS: &str = "kb.facts";
+/// Subject of changes of documents and their collections.
+pub const KB_DOCUMENTS: &str = "kb.documents";
 /// Subject of the governor's decisions.
 pub const GOVERNOR_DECISIONS: &str = "governor.decisions";
 /// Subject of the knowledge base's state.
@@ -80,6 +83,13 @@ pub struct EventType {
     pub message: &'static str,
 }
 
+impl EventType {
+    /// Full name of the message, for `ce-dataschema`.
+    pub fn schema(&self) -> String {
+        format!("bywash.v1.{}", self.message)
+    }
+}
+
 macro_rules! events {
     ($($message:ident, $type:literal, $subject:literal, $client:literal;)*) => {
         $(impl Event for $message { const TYPE: &'static str = $type; })*
@@ -93,6 +103,12 @@ macro_rules! events {
 events! {
     FactAdded, "fact_added", "kb.facts", "fact_added";
     FactsImported, "facts_imported", "kb.facts", "kb_update";
+    FactUpdated, "fact_updated", "kb.facts", "fact_updated";
+    FactDeleted, "fact_deleted", "kb.facts", "fact_deleted";
+    CollectionCreated, "collection_created", "kb.documents", "collection_created";
+    CollectionDeleted, "collection_deleted", "kb.documents", "collection_deleted";
+    DocumentsChanged, "documents_changed", "kb.documents", "documents_changed";
+    DocumentsDeleted, "documents_deleted", "kb.documents", "documents_deleted";
     KnowledgeBaseState, "kb_state", "state.kb", "kb_update";
     Decision, "governor_decision", "governor.decisions", "governor_decision";
     GovernorState, "governor_state", "state.governor", "governor_update";
@@ -102,7 +118,12 @@ events! {
     LogRecord, "log", "logs.<service>.<level>", "log";
 }
 
+/// The row of an event type.
+pub fn event_type(type_name: &str) -> Option<&'static EventType> {
+    EVENTS.iter().find(|event| event.type_name == type_name)
+}
+
 /// The name that clients of older systems know for an event type; the type itself where there is none.
 pub fn client_name(type_name: &str) -> &str {
-    EVENTS.iter().find(|event| event.type_name == type_name).map_or(type_name, |event| event.client_name)
+    event_type(type_name).map_or(type_name, |event| event.client_name)
 }

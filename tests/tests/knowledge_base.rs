@@ -4,6 +4,7 @@
 mod knowledge_base {
     mod api_tests;
     mod bulk_tests;
+    mod change_tests;
     mod fail_point_tests;
     mod log;
     mod relay_tests;

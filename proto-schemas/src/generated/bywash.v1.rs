@@ -665,6 +665,189 @@ impl ::prost::Name for FactsImported {
         "/bywash.v1.FactsImported".into()
     }
 }
+/// One fact was changed. Subject `kb.facts`, event type `fact_updated`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactUpdated {
+    /// Number of the fact; it stays the same.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// The fact in its canonical form, as it is now.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// Where the fact comes from; empty where nobody said.
+    #[prost(string, tag = "3")]
+    pub context: ::prost::alloc::string::String,
+    /// 0 to 1.
+    #[prost(double, tag = "4")]
+    pub confidence: f64,
+    /// What it was before, in its canonical form.
+    #[prost(string, tag = "5")]
+    pub previous_statement: ::prost::alloc::string::String,
+    /// When it was added; RFC 3339, UTC.
+    #[prost(string, tag = "6")]
+    pub created_at: ::prost::alloc::string::String,
+    /// When it was changed; RFC 3339, UTC.
+    #[prost(string, tag = "7")]
+    pub updated_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "8")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactUpdated {
+    const NAME: &'static str = "FactUpdated";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactUpdated".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactUpdated".into()
+    }
+}
+/// One fact was deleted. Subject `kb.facts`, event type `fact_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactDeleted {
+    /// Number of the fact; no other ever gets it.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// What it was, in its canonical form.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "3")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "4")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactDeleted {
+    const NAME: &'static str = "FactDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactDeleted".into()
+    }
+}
+/// A collection was made. Subject `kb.documents`, event type `collection_created`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CollectionCreated {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Which model makes its vectors; `caller` where they are given with the documents.
+    #[prost(string, tag = "2")]
+    pub embedding_model: ::prost::alloc::string::String,
+    /// Components of a vector.
+    #[prost(double, tag = "3")]
+    pub dimension: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub created_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for CollectionCreated {
+    const NAME: &'static str = "CollectionCreated";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.CollectionCreated".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.CollectionCreated".into()
+    }
+}
+/// A collection and all its documents were deleted. Subject `kb.documents`, event type `collection_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CollectionDeleted {
+    /// Its name; another collection may have it later.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Documents it had.
+    #[prost(double, tag = "2")]
+    pub document_count: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "3")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "4")]
+    pub revision: f64,
+}
+impl ::prost::Name for CollectionDeleted {
+    const NAME: &'static str = "CollectionDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.CollectionDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.CollectionDeleted".into()
+    }
+}
+/// Documents were added or replaced. Subject `kb.documents`, event type `documents_changed`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DocumentsChanged {
+    /// The collection that they are in.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// How many.
+    #[prost(double, tag = "2")]
+    pub count: f64,
+    /// Their ids, as far as there is room: at most 100. What is missing is found by its revision.
+    #[prost(string, repeated, tag = "3")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub changed_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for DocumentsChanged {
+    const NAME: &'static str = "DocumentsChanged";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.DocumentsChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.DocumentsChanged".into()
+    }
+}
+/// Documents were deleted. Subject `kb.documents`, event type `documents_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DocumentsDeleted {
+    /// The collection that they were in.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// How many; at most 100.
+    #[prost(double, tag = "2")]
+    pub count: f64,
+    /// Their ids, all of them.
+    #[prost(string, repeated, tag = "3")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for DocumentsDeleted {
+    const NAME: &'static str = "DocumentsDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.DocumentsDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.DocumentsDeleted".into()
+    }
+}
 /// Newest state of the knowledge base. Subject `state.kb`, event type `kb_state`.
 #[derive(utoipa::ToSchema)]
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,3 +1,324 @@
+impl serde::Serialize for CollectionCreated {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.CollectionCreated", len)?;
+        if true {
+            struct_ser.serialize_field("collection", &self.collection)?;
+        }
+        if true {
+            struct_ser.serialize_field("embedding_model", &self.embedding_model)?;
+        }
+        if true {
+            struct_ser.serialize_field("dimension", &self.dimension)?;
+        }
+        if true {
+            struct_ser.serialize_field("created_at", &self.created_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for CollectionCreated {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "collection",
+            "embedding_model",
+            "embeddingModel",
+            "dimension",
+            "created_at",
+            "createdAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Collection,
+            EmbeddingModel,
+            Dimension,
+            CreatedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "collection" => Ok(GeneratedField::Collection),
+                            "embeddingModel" | "embedding_model" => Ok(GeneratedField::EmbeddingModel),
+                            "dimension" => Ok(GeneratedField::Dimension),
+                            "createdAt" | "created_at" => Ok(GeneratedField::CreatedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = CollectionCreated;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.CollectionCreated")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<CollectionCreated, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut collection__ = None;
+                let mut embedding_model__ = None;
+                let mut dimension__ = None;
+                let mut created_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Collection => {
+                            if collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("collection"));
+                            }
+                            collection__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::EmbeddingModel => {
+                            if embedding_model__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("embeddingModel"));
+                            }
+                            embedding_model__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Dimension => {
+                            if dimension__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("dimension"));
+                            }
+                            dimension__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::CreatedAt => {
+                            if created_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("createdAt"));
+                            }
+                            created_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(CollectionCreated {
+                    collection: collection__.unwrap_or_default(),
+                    embedding_model: embedding_model__.unwrap_or_default(),
+                    dimension: dimension__.unwrap_or_default(),
+                    created_at: created_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.CollectionCreated", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for CollectionDeleted {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.CollectionDeleted", len)?;
+        if true {
+            struct_ser.serialize_field("collection", &self.collection)?;
+        }
+        if true {
+            struct_ser.serialize_field("document_count", &self.document_count)?;
+        }
+        if true {
+            struct_ser.serialize_field("deleted_at", &self.deleted_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for CollectionDeleted {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "collection",
+            "document_count",
+            "documentCount",
+            "deleted_at",
+            "deletedAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Collection,
+            DocumentCount,
+            DeletedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "collection" => Ok(GeneratedField::Collection),
+                            "documentCount" | "document_count" => Ok(GeneratedField::DocumentCount),
+                            "deletedAt" | "deleted_at" => Ok(GeneratedField::DeletedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = CollectionDeleted;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.CollectionDeleted")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<CollectionDeleted, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut collection__ = None;
+                let mut document_count__ = None;
+                let mut deleted_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Collection => {
+                            if collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("collection"));
+                            }
+                            collection__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::DocumentCount => {
+                            if document_count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("documentCount"));
+                            }
+                            document_count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::DeletedAt => {
+                            if deleted_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("deletedAt"));
+                            }
+                            deleted_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(CollectionDeleted {
+                    collection: collection__.unwrap_or_default(),
+                    document_count: document_count__.unwrap_or_default(),
+                    deleted_at: deleted_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.CollectionDeleted", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for Decision {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -323,6 +644,342 @@ impl<'de> serde::Deserialize<'de> for DecisionInput {
             }
         }
         deserializer.deserialize_struct("bywash.v1.DecisionInput", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for DocumentsChanged {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.DocumentsChanged", len)?;
+        if true {
+            struct_ser.serialize_field("collection", &self.collection)?;
+        }
+        if true {
+            struct_ser.serialize_field("count", &self.count)?;
+        }
+        if true {
+            struct_ser.serialize_field("ids", &self.ids)?;
+        }
+        if true {
+            struct_ser.serialize_field("changed_at", &self.changed_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for DocumentsChanged {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "collection",
+            "count",
+            "ids",
+            "changed_at",
+            "changedAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Collection,
+            Count,
+            Ids,
+            ChangedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "collection" => Ok(GeneratedField::Collection),
+                            "count" => Ok(GeneratedField::Count),
+                            "ids" => Ok(GeneratedField::Ids),
+                            "changedAt" | "changed_at" => Ok(GeneratedField::ChangedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = DocumentsChanged;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.DocumentsChanged")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<DocumentsChanged, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut collection__ = None;
+                let mut count__ = None;
+                let mut ids__ = None;
+                let mut changed_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Collection => {
+                            if collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("collection"));
+                            }
+                            collection__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Count => {
+                            if count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("count"));
+                            }
+                            count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Ids => {
+                            if ids__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("ids"));
+                            }
+                            ids__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::ChangedAt => {
+                            if changed_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("changedAt"));
+                            }
+                            changed_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(DocumentsChanged {
+                    collection: collection__.unwrap_or_default(),
+                    count: count__.unwrap_or_default(),
+                    ids: ids__.unwrap_or_default(),
+                    changed_at: changed_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.DocumentsChanged", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for DocumentsDeleted {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.DocumentsDeleted", len)?;
+        if true {
+            struct_ser.serialize_field("collection", &self.collection)?;
+        }
+        if true {
+            struct_ser.serialize_field("count", &self.count)?;
+        }
+        if true {
+            struct_ser.serialize_field("ids", &self.ids)?;
+        }
+        if true {
+            struct_ser.serialize_field("deleted_at", &self.deleted_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for DocumentsDeleted {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "collection",
+            "count",
+            "ids",
+            "deleted_at",
+            "deletedAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Collection,
+            Count,
+            Ids,
+            DeletedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "collection" => Ok(GeneratedField::Collection),
+                            "count" => Ok(GeneratedField::Count),
+                            "ids" => Ok(GeneratedField::Ids),
+                            "deletedAt" | "deleted_at" => Ok(GeneratedField::DeletedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = DocumentsDeleted;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.DocumentsDeleted")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<DocumentsDeleted, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut collection__ = None;
+                let mut count__ = None;
+                let mut ids__ = None;
+                let mut deleted_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Collection => {
+                            if collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("collection"));
+                            }
+                            collection__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Count => {
+                            if count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("count"));
+                            }
+                            count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Ids => {
+                            if ids__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("ids"));
+                            }
+                            ids__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::DeletedAt => {
+                            if deleted_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("deletedAt"));
+                            }
+                            deleted_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(DocumentsDeleted {
+                    collection: collection__.unwrap_or_default(),
+                    count: count__.unwrap_or_default(),
+                    ids: ids__.unwrap_or_default(),
+                    deleted_at: deleted_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.DocumentsDeleted", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for EngineControlRequest {
@@ -793,6 +1450,380 @@ impl<'de> serde::Deserialize<'de> for FactAdded {
             }
         }
         deserializer.deserialize_struct("bywash.v1.FactAdded", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for FactDeleted {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.FactDeleted", len)?;
+        if true {
+            struct_ser.serialize_field("id", &self.id)?;
+        }
+        if true {
+            struct_ser.serialize_field("statement", &self.statement)?;
+        }
+        if true {
+            struct_ser.serialize_field("deleted_at", &self.deleted_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for FactDeleted {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "id",
+            "statement",
+            "deleted_at",
+            "deletedAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Id,
+            Statement,
+            DeletedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "id" => Ok(GeneratedField::Id),
+                            "statement" => Ok(GeneratedField::Statement),
+                            "deletedAt" | "deleted_at" => Ok(GeneratedField::DeletedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = FactDeleted;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.FactDeleted")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<FactDeleted, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut id__ = None;
+                let mut statement__ = None;
+                let mut deleted_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Id => {
+                            if id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("id"));
+                            }
+                            id__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Statement => {
+                            if statement__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("statement"));
+                            }
+                            statement__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::DeletedAt => {
+                            if deleted_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("deletedAt"));
+                            }
+                            deleted_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(FactDeleted {
+                    id: id__.unwrap_or_default(),
+                    statement: statement__.unwrap_or_default(),
+                    deleted_at: deleted_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.FactDeleted", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for FactUpdated {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.FactUpdated", len)?;
+        if true {
+            struct_ser.serialize_field("id", &self.id)?;
+        }
+        if true {
+            struct_ser.serialize_field("statement", &self.statement)?;
+        }
+        if true {
+            struct_ser.serialize_field("context", &self.context)?;
+        }
+        if true {
+            struct_ser.serialize_field("confidence", &self.confidence)?;
+        }
+        if true {
+            struct_ser.serialize_field("previous_statement", &self.previous_statement)?;
+        }
+        if true {
+            struct_ser.serialize_field("created_at", &self.created_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("updated_at", &self.updated_at)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for FactUpdated {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "id",
+            "statement",
+            "context",
+            "confidence",
+            "previous_statement",
+            "previousStatement",
+            "created_at",
+            "createdAt",
+            "updated_at",
+            "updatedAt",
+            "revision",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Id,
+            Statement,
+            Context,
+            Confidence,
+            PreviousStatement,
+            CreatedAt,
+            UpdatedAt,
+            Revision,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "id" => Ok(GeneratedField::Id),
+                            "statement" => Ok(GeneratedField::Statement),
+                            "context" => Ok(GeneratedField::Context),
+                            "confidence" => Ok(GeneratedField::Confidence),
+                            "previousStatement" | "previous_statement" => Ok(GeneratedField::PreviousStatement),
+                            "createdAt" | "created_at" => Ok(GeneratedField::CreatedAt),
+                            "updatedAt" | "updated_at" => Ok(GeneratedField::UpdatedAt),
+                            "revision" => Ok(GeneratedField::Revision),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = FactUpdated;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.FactUpdated")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<FactUpdated, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut id__ = None;
+                let mut statement__ = None;
+                let mut context__ = None;
+                let mut confidence__ = None;
+                let mut previous_statement__ = None;
+                let mut created_at__ = None;
+                let mut updated_at__ = None;
+                let mut revision__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Id => {
+                            if id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("id"));
+                            }
+                            id__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Statement => {
+                            if statement__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("statement"));
+                            }
+                            statement__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Context => {
+                            if context__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("context"));
+                            }
+                            context__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Confidence => {
+                            if confidence__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("confidence"));
+                            }
+                            confidence__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::PreviousStatement => {
+                            if previous_statement__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("previousStatement"));
+                            }
+                            previous_statement__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::CreatedAt => {
+                            if created_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("createdAt"));
+                            }
+                            created_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::UpdatedAt => {
+                            if updated_at__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("updatedAt"));
+                            }
+                            updated_at__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(FactUpdated {
+                    id: id__.unwrap_or_default(),
+                    statement: statement__.unwrap_or_default(),
+                    context: context__.unwrap_or_default(),
+                    confidence: confidence__.unwrap_or_default(),
+                    previous_statement: previous_statement__.unwrap_or_default(),
+                    created_at: created_at__.unwrap_or_default(),
+                    updated_at: updated_at__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.FactUpdated", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for FactsImported {

@@ -2,21 +2,26 @@
 
 mod body;
 mod bulk;
+mod caught_up;
+mod changes;
+mod export;
 mod facts;
 mod framing;
+mod progress;
+mod routes;
 mod search;
 mod status;
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use chassis::{ApiError, Endpoints, Identity, Operation, Role, observe};
+use chassis::{ApiError, Identity, observe};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
-pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, expression};
+pub use routes::router;
+pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
 use crate::error::log_read_failure;
 use crate::relay::RelayStatus;
@@ -43,72 +48,6 @@ impl ApiState {
         let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
         Self { store, relay, instance: instance.into(), bulk_requests }
     }
-}
-
-/// All endpoints of the knowledge base. What every service has (health, metrics, keys) comes from
-/// `chassis::http::router`.
-pub fn router(state: ApiState) -> Endpoints {
-    let list = Operation::get("A page of facts, in the order of their numbers")
-        .needs(Role::Read)
-        .query::<facts::ListQuery>()
-        .gives::<facts::Page>(200, "The page, and a cursor where there is more")
-        .refuses(400, &["invalid_limit", "invalid_cursor"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let add = Operation::post("Adds a fact")
-        .needs(Role::Write)
-        .takes::<body::FactBody>()
-        .gives::<facts::AddedFact>(201, "It is in the store, on disk")
-        .refuses(409, &["duplicate"])
-        .refuses(422, &["unparsable", "context_too_long", "invalid_confidence"])
-        .refuses(503, &["overloaded", "stopping"])
-        .refuses(507, &["storage_full"]);
-    let count =
-        Operation::get("How many facts there are").needs(Role::Read).gives::<facts::Count>(200, "Now");
-    let import =
-        Operation::post("Adds many facts, one a line or element; a line that is no fact stops nothing")
-            .needs(Role::Write)
-            .query::<bulk::BulkQuery>()
-            .takes_text(&bulk::MEDIA_TYPES, "Any number of facts, read as they arrive")
-            .gives::<bulk::Report>(200, "What became of each; the counts add up to the lines")
-            .refuses(400, &["malformed_json", "unreadable_body"])
-            .refuses(415, &["unsupported_media_type"])
-            .refuses(503, &["overloaded", "stopping"])
-            .refuses(507, &["storage_full"]);
-    let by_id = Operation::get("One fact")
-        .needs(Role::Read)
-        .path("id", "Its number")
-        .gives::<facts::OneFact>(200, "The fact")
-        .refuses(400, &["invalid_id"])
-        .refuses(404, &["no_such_fact"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let search = Operation::post("Facts by the words in them, the best first")
-        .needs(Role::Read)
-        .takes::<search::SearchBody>()
-        .gives::<search::SearchAnswer>(200, "What was found")
-        .refuses(400, &["invalid_limit"])
-        .refuses(422, &["not_available", "empty_query", "query_too_long", "invalid_confidence"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let status = Operation::get("What the knowledge base says about itself");
-    let limits = Operation::get("What a client can make grow, and how far");
-    Endpoints::new()
-        .route("/api/facts", get(facts::list).post(facts::add), [list, add])
-        .route("/api/facts/count", get(facts::count), [count])
-        .route("/api/facts/bulk", post(bulk::import), [import])
-        .route("/api/facts/{id}", get(facts::by_id), [by_id])
-        .route("/api/search", post(search::search), [search])
-        .route(
-            "/api/status",
-            get(status::status),
-            [status
-                .needs(Role::Read)
-                .gives::<status::StatusAnswer>(200, "As last known; nothing is asked for it")],
-        )
-        .route(
-            "/api/limits",
-            get(status::limits),
-            [limits.needs(Role::Read).gives::<status::Limits>(200, "The limits")],
-        )
-        .with_state(state)
 }
 
 /// The state in which an answer was true; part of every answer.
@@ -149,6 +88,7 @@ fn write_error(error: &WriteError) -> ApiError {
             "storage_full",
             "the store has no space left; reading goes on",
         ),
+        WriteError::Unavailable => database_away(),
         // The writer has logged the cause.
         WriteError::Failed(_) => ApiError::internal(),
         WriteError::Closed => stopping(),
@@ -164,12 +104,17 @@ pub(crate) fn read_error(error: &ReadError) -> ApiError {
         ReadError::TooSlow => {
             ApiError::unavailable("too_slow", "this read took too long; ask for less", RETRY_AFTER_S)
         }
-        ReadError::Failed(cause) => {
-            log_read_failure(cause);
+        ReadError::Unavailable => database_away(),
+        ReadError::Damaged(_) | ReadError::Failed(_) => {
+            log_read_failure(error);
             ApiError::internal()
         }
         ReadError::Closed => stopping(),
     }
+}
+
+fn database_away() -> ApiError {
+    ApiError::unavailable("database_unavailable", "the database cannot be reached; try again", RETRY_AFTER_S)
 }
 
 fn stopping() -> ApiError {

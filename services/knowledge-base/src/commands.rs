@@ -15,9 +15,9 @@ use proto_schemas::v1::{KnowledgeBaseStatus, NextPageRequest, SearchItem, Search
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::api::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, expression, read_error};
+use crate::api::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, read_error, text_query};
 use crate::relay::RelayStatus;
-use crate::store::{FactId, Hit, READ_TIME_MAX, Revision, Store};
+use crate::store::{FactId, Hit, READ_TIME_MAX, Revision, Store, StoredFact, TextQuery};
 use pages::{Cursors, Results};
 
 /// What searches: there is one adapter yet, by words.
@@ -94,11 +94,8 @@ impl Commands {
     async fn search(&self, request: SearchRequest) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let wanted = Wanted::parse(&request)?;
-        let seen = self
-            .store
-            .search(wanted.expression, None, wanted.limit)
-            .await
-            .map_err(|error| read_error(&error))?;
+        let seen =
+            self.store.search(wanted.query, None, wanted.limit).await.map_err(|error| read_error(&error))?;
         let items = items(seen.value, wanted.threshold);
         let results = Arc::new(Results::new(items, seen.revision, seen.epoch));
         let page = results.page(0);
@@ -144,7 +141,7 @@ impl Commands {
 /// A search whose request makes sense.
 #[derive(Debug, PartialEq)]
 struct Wanted {
-    expression: String,
+    query: TextQuery,
     limit: usize,
     threshold: f64,
 }
@@ -167,7 +164,7 @@ impl Wanted {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(ApiError::unprocessable("invalid_threshold", "threshold must be from 0 to 1"));
         }
-        Ok(Self { expression: expression(&request.query)?, limit, threshold })
+        Ok(Self { query: text_query(&request.query)?, limit, threshold })
     }
 }
 
@@ -175,17 +172,17 @@ impl Wanted {
 ///
 /// BM25 has no upper bound and depends on how common the words are, so its value says nothing to a client; its share
 /// keeps the order and lies between 0 and 1.
-fn items(hits: Vec<Hit>, threshold: f64) -> Vec<SearchItem> {
+fn items(hits: Vec<Hit<StoredFact>>, threshold: f64) -> Vec<SearchItem> {
     let best = hits.first().map_or(0.0, |hit| hit.score);
     let share = |score: f64| if best > 0.0 { (score / best).clamp(0.0, 1.0) } else { 1.0 };
     hits.into_iter()
         .map(|hit| SearchItem {
-            id: hit.fact.id.as_f64(),
-            content: hit.fact.statement.clone(),
-            statement: Some(hit.fact.statement),
-            confidence: hit.fact.confidence,
+            id: hit.found.id.as_f64(),
+            content: hit.found.statement.clone(),
+            statement: Some(hit.found.statement),
+            confidence: hit.found.confidence,
             score: share(hit.score),
-            context: hit.fact.context,
+            context: hit.found.context,
         })
         .filter(|item| item.score >= threshold)
         .collect()
@@ -194,7 +191,7 @@ fn items(hits: Vec<Hit>, threshold: f64) -> Vec<SearchItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{StoredFact, UnixMillis};
+    use crate::store::UnixMillis;
 
     fn request(query: &str) -> SearchRequest {
         SearchRequest { query: query.to_owned(), ..SearchRequest::default() }
@@ -222,15 +219,16 @@ mod tests {
     #[test]
     fn scores_are_shares_of_the_best_and_keep_the_order() {
         let hit = |id, score| {
-            let fact = StoredFact {
+            let found = StoredFact {
                 id: FactId(id),
                 statement: format!("P(n{id})."),
                 context: String::new(),
                 confidence: 1.0,
                 created_at: UnixMillis(0),
+                updated_at: None,
                 revision: Revision(id),
             };
-            Hit { score, fact }
+            Hit { score, found, snippet: String::new() }
         };
         let scores = |threshold| {
             let items = items(vec![hit(1, 8.0), hit(2, 4.0), hit(3, 1.0)], threshold);

@@ -3,7 +3,7 @@
 use chassis::StartError;
 
 use crate::fail_point::UnknownFailPoint;
-use crate::store::{OpenError, is_damage};
+use crate::store::{OpenError, ReadError};
 
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
@@ -18,11 +18,13 @@ impl From<UnknownFailPoint> for StartError {
     }
 }
 
-/// Logs a read that SQLite failed; for damage, with what to do.
-pub fn log_read_failure(cause: &rusqlite::Error) {
-    if is_damage(cause) {
-        tracing::error!(error = %cause, "the store is damaged; stop the service and put back a backup");
-    } else {
-        tracing::error!(error = %cause, "a read failed");
+/// Logs a read that the database failed; for damage, with what to do. Other errors are the asker's to know.
+pub fn log_read_failure(error: &ReadError) {
+    match error {
+        ReadError::Damaged(cause) => {
+            tracing::error!(error = %cause, "the store is damaged; stop the service and put back a backup");
+        }
+        ReadError::Failed(cause) => tracing::error!(error = %cause, "a read failed"),
+        _ => {}
     }
 }

@@ -12,6 +12,7 @@ pub mod grammar;
 pub mod relay;
 pub mod store;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::health::Health;
@@ -24,7 +25,7 @@ pub use config::Config;
 
 use api::ApiState;
 use relay::Relay;
-use store::{Store, StoreMetrics, StoreOptions};
+use store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
@@ -41,10 +42,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
     let metrics = StoreMetrics::new(&chassis.metrics);
-    let options = StoreOptions { data_dir: config.data_dir, size_bytes_max: None };
+    let options = SqliteOptions { data_dir: config.data_dir, size_bytes_max: None };
     // Opening may recover a log; that is the disk's time and nobody is served yet.
-    let opened = tokio::task::spawn_blocking(move || Store::open(&options, metrics)).await;
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, metrics)).await;
     let (store, threads) = opened.map_err(StartError::service)??;
+    let store: Store = Arc::new(store);
     let snapshot = store.snapshot();
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 

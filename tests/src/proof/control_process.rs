@@ -14,7 +14,7 @@ use chassis::origin::AllowedOrigins;
 use chassis::{Auth, Health, Metrics, lag};
 use knowledge_base::api::{self, ApiState};
 use knowledge_base::relay::RelayStatus;
-use knowledge_base::store::{Store, StoreMetrics, StoreOptions};
+use knowledge_base::store::{SqliteOptions, SqliteStore, StoreMetrics};
 use tokio::net::TcpListener;
 
 use super::control::{Addresses, Broadcast, await_every_client, serve_streams};
@@ -37,8 +37,9 @@ pub fn main(data_dir: PathBuf) -> Result<()> {
 async fn run(data_dir: PathBuf) -> Result<()> {
     let metrics = Metrics::new();
     lag::spawn(&metrics);
-    let options = StoreOptions { data_dir, size_bytes_max: None };
-    let (store, _threads) = Store::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
+    let options = SqliteOptions { data_dir, size_bytes_max: None };
+    let (store, _threads) = SqliteStore::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
+    let store = Arc::new(store);
     let broadcast = Arc::new(Broadcast::default());
     let routes = api::router(ApiState::new(store, RelayStatus::without_relay(), "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));

@@ -6,9 +6,10 @@ use chassis::{ApiError, CanRead, observe};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::caught_up::CaughtUp;
 use super::facts::FactView;
 use super::{ApiState, At, limit_within, read_error};
-use crate::store::{Confidence, match_expression};
+use crate::store::{Confidence, TextQuery};
 
 /// Results where nobody said.
 pub const SEARCH_LIMIT_DEFAULT: usize = 20;
@@ -50,6 +51,8 @@ struct Hit {
     fact: FactView,
     /// How well it fits; it compares within one answer only.
     score: f64,
+    /// The part of it that fits best.
+    snippet: String,
 }
 
 /// What was found, the best first.
@@ -69,6 +72,7 @@ pub struct SearchAnswer {
 pub async fn search(
     State(state): State<ApiState>,
     _: CanRead,
+    _: CaughtUp,
     Json(body): Json<SearchBody>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     if body.mode != Mode::Text {
@@ -78,26 +82,29 @@ pub async fn search(
         ));
     }
     let limit = limit_within(body.limit, SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX)?;
-    let expression = expression(&body.query)?;
+    let query = text_query(&body.query)?;
     let min_confidence = match body.min_confidence {
         None => None,
         Some(value) => Some(Confidence::new(value).ok_or_else(|| {
             ApiError::unprocessable("invalid_confidence", "min_confidence must be from 0 to 1")
         })?),
     };
-    let seen =
-        state.store.search(expression, min_confidence, limit).await.map_err(|error| read_error(&error))?;
+    let seen = state.store.search(query, min_confidence, limit).await.map_err(|error| read_error(&error))?;
     observe::record_stage("read", seen.elapsed);
-    let results = seen.value.into_iter().map(|hit| Hit { fact: hit.fact.into(), score: hit.score }).collect();
+    let results = seen
+        .value
+        .into_iter()
+        .map(|hit| Hit { fact: hit.found.into(), score: hit.score, snippet: hit.snippet })
+        .collect();
     Ok(Json(SearchAnswer { results, mode: "text", at: At::new(seen.revision, &seen.epoch) }))
 }
 
 /// The words of `query`, for the store. 422 `query_too_long`, `empty_query`.
-pub fn expression(query: &str) -> Result<String, ApiError> {
+pub fn text_query(query: &str) -> Result<TextQuery, ApiError> {
     if query.len() > QUERY_BYTES_MAX {
         let message = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
         return Err(ApiError::unprocessable("query_too_long", message));
     }
-    match_expression(query)
+    TextQuery::parse(query)
         .ok_or_else(|| ApiError::unprocessable("empty_query", "the query has no letter and no digit"))
 }

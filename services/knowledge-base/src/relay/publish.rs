@@ -9,9 +9,7 @@ use chassis::telemetry::TRACE_TARGET;
 use chassis::time::rfc3339;
 use chassis::trace_context::link;
 use chassis::{Nats, TraceParent};
-use proto_schemas::Event;
-use proto_schemas::event::{KB_FACTS, header};
-use proto_schemas::v1::{FactAdded, FactsImported};
+use proto_schemas::event::{self, EventType, KB_FACTS, header};
 use tokio::sync::watch;
 use tracing::Span;
 
@@ -126,9 +124,12 @@ impl<'a> Publisher<'a> {
         }
         fail_point::reach(FailPoint::RelayBeforePublish);
         let request = change.traceparent.as_deref().and_then(|text| text.parse::<TraceParent>().ok());
-        let span = publish_span(revision, request);
-        let headers = self.headers(&change, request);
-        let sent = self.nats.jetstream().publish_with_headers(KB_FACTS, headers, change.body.into()).await;
+        let event = event::event_type(&change.event_type);
+        // A log has no types but those of the contract, unless a newer version wrote it.
+        let subject = event.map_or(KB_FACTS, |event| event.subject);
+        let span = publish_span(revision, subject, request);
+        let headers = self.headers(&change, event, request);
+        let sent = self.nats.jetstream().publish_with_headers(subject, headers, change.body.into()).await;
         let acknowledgement = sent.map_err(|source| RelayError::Publish { revision, source })?;
         self.sent_any = true;
         if fail_point::is_armed(FailPoint::RelayPublishedNoAck) {
@@ -152,10 +153,10 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    fn headers(&self, change: &Change, request: Option<TraceParent>) -> HeaderMap {
+    fn headers(&self, change: &Change, event: Option<&EventType>, request: Option<TraceParent>) -> HeaderMap {
         let id = format!("{}:{}", self.epoch, change.revision);
         let made_at = rfc3339(change.created_at.to_system());
-        let schema = schema(&change.event_type);
+        let schema = event.map_or_else(String::new, EventType::schema);
         let mut headers = self.nats.headers(&change.event_type, &schema, &id, &made_at, request);
         headers.insert(NATS_MESSAGE_ID, id.as_str());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (change.revision.0 - 1).to_string().as_str());
@@ -165,28 +166,20 @@ impl<'a> Publisher<'a> {
 }
 
 /// A trace of its own that links to the request's: the request never waited for this.
-fn publish_span(revision: Revision, request: Option<TraceParent>) -> Span {
+fn publish_span(revision: Revision, subject: &'static str, request: Option<TraceParent>) -> Span {
     let span = tracing::info_span!(
         target: TRACE_TARGET,
         parent: None,
         "publish",
-        otel.name = "publish kb.facts",
+        otel.name = format!("publish {subject}"),
         otel.kind = "producer",
         messaging.system = "nats",
         messaging.operation.r#type = "send",
-        messaging.destination.name = KB_FACTS,
+        messaging.destination.name = subject,
         bywash.revision = revision.0,
     );
     if let Some(request) = request {
         link(&span, request);
     }
     span
-}
-
-/// The message behind an event type of the log.
-fn schema(event_type: &str) -> String {
-    fn of<E: Event>() -> String {
-        E::full_name()
-    }
-    if event_type == FactsImported::TYPE { of::<FactsImported>() } else { of::<FactAdded>() }
 }

@@ -146,7 +146,7 @@ impl Context {
 /// thread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewFact {
-    pub(super) statement: String,
+    statement: String,
     pub(super) predicate: Box<str>,
     pub(super) negated: bool,
     pub(super) context: Context,
@@ -189,14 +189,14 @@ impl NewFact {
 }
 
 /// 64 bits of the SHA-256 of `text`.
-pub(super) fn hash64(text: &str) -> i64 {
+pub fn hash64(text: &str) -> i64 {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     i64::from_be_bytes(digest.as_ref()[..8].try_into().expect("SHA-256 has 32 bytes"))
 }
 
 /// The token that stands for an entity in `fact_entities`: letters and digits only, so that one tokenizer fits all
 /// names.
-pub(super) fn entity_token(entity: &str) -> String {
+pub fn entity_token(entity: &str) -> String {
     hex(&hash64(entity).to_be_bytes())
 }
 
@@ -218,9 +218,11 @@ pub struct StoredFact {
     pub context: String,
     /// 0 to 1.
     pub confidence: f64,
-    /// When it was committed.
+    /// When it was added.
     pub created_at: UnixMillis,
-    /// The change that added it.
+    /// When it was last changed; `None` where it never was.
+    pub updated_at: Option<UnixMillis>,
+    /// The change that added it or changed it last.
     pub revision: Revision,
 }
 
@@ -242,6 +244,8 @@ pub struct Snapshot {
     pub revision: Revision,
     /// Facts in the store.
     pub fact_count: u64,
+    /// Documents in all collections.
+    pub document_count: u64,
     /// Whether the stream `KB` ever existed for this store.
     pub stream_created: bool,
 }

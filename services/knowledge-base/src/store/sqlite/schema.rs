@@ -16,7 +16,14 @@ const APPLICATION_ID: i32 = 0x4259_5741;
 ///   writes such lists in order, while a B-tree on (entity, id) dirties a page for nearly every row of a bulk load.
 /// - `changes` is what the relay publishes; `revision` has no holes. `digest` covers the row and all rows before it.
 /// - `meta` has one row; readers take `epoch` and `revision` from it inside their own transaction.
-const MIGRATIONS: [&str; 1] = ["
+/// - `removed` tells the indexes that follow which rows are gone (`collection_id` 0 = facts); it is trimmed with
+///   `changes`.
+/// - `swept` names deleted collections whose documents are still to be freed.
+/// - Numbers of facts, documents and collections are never given twice, so `meta` keeps the next ones.
+///
+/// Append only: a version that ever was committed stays as it is.
+pub const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE meta (
         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
         epoch TEXT NOT NULL,
@@ -62,7 +69,52 @@ const MIGRATIONS: [&str; 1] = ["
         action TEXT NOT NULL,
         created_at_ms INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE meta ADD COLUMN next_fact INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE meta ADD COLUMN document_count INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE meta ADD COLUMN next_document INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE meta ADD COLUMN next_collection INTEGER NOT NULL DEFAULT 1;
+    UPDATE meta SET next_fact = (SELECT coalesce(max(id), 0) + 1 FROM facts);
+    ALTER TABLE facts ADD COLUMN updated_at_ms INTEGER;
+    CREATE TABLE removed (
+        revision INTEGER NOT NULL,
+        collection_id INTEGER NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (revision, collection_id, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE collections (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        embedder TEXT NOT NULL,
+        model TEXT NOT NULL,
+        dimension INTEGER NOT NULL,
+        document_count INTEGER NOT NULL,
+        created_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE swept (collection_id INTEGER PRIMARY KEY) STRICT;
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        collection_id INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        content TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        updated_at_ms INTEGER,
+        revision INTEGER NOT NULL,
+        UNIQUE (collection_id, key)
+    ) STRICT;
+    CREATE INDEX documents_by_number ON documents (collection_id, id);
+    CREATE INDEX documents_by_revision ON documents (revision);
+    CREATE TABLE vectors (document_id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+    CREATE VIRTUAL TABLE document_text USING fts5 (
+        content, content = 'documents', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE VIRTUAL TABLE document_metadata USING fts5 (
+        pairs, content = '', columnsize = 0, detail = none, tokenize = 'ascii'
+    );
+",
+];
 
 /// Below this size a store is checked page by page at start (0.1 s); above it that would cost seconds, and damage is
 /// found where it is read.
@@ -163,7 +215,9 @@ fn migrate(connection: &Connection, version: usize, epoch: &str) -> Result<(), S
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(statements)?;
         if done == 0 {
-            transaction.execute("INSERT INTO meta VALUES (1, ?1, 0, 0, 0)", [epoch])?;
+            let first = "INSERT INTO meta (only_row, epoch, revision, fact_count, stream_created)
+                         VALUES (1, ?1, 0, 0, 0)";
+            transaction.execute(first, [epoch])?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", done + 1)?;

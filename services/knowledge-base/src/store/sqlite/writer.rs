@@ -2,19 +2,21 @@
 //! each after the commit.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chassis::telemetry::TRACE_TARGET;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tracing::Span;
 
-use super::apply::{self, Added, BatchAdded, Position};
+use super::super::backend::{WriteTimings, Written};
+use super::super::error::WriteError;
+use super::super::metrics::StoreMetrics;
+use super::super::model::Snapshot;
 use super::checkpoint;
-use super::metrics::StoreMetrics;
-use super::model::{Epoch, NewFact, Origin, Revision, Snapshot, UnixMillis};
+use super::position::Position;
+use super::write_error;
 use crate::fail_point::{self, FailPoint};
 
 /// Jobs that wait for the writer: a quarter of a second of single posts at the rate of one commit each. Beyond it a
@@ -24,9 +26,6 @@ pub const QUEUE_JOBS: usize = 1024;
 /// Single jobs that share a commit: more would make the first wait for the last without saving much of the commit.
 const COMMIT_JOBS_MAX: usize = 256;
 
-/// Facts in a batch, and so in one change of a bulk request.
-pub const BATCH_FACTS_MAX: usize = 1000;
-
 /// Batches that share a commit while nobody posts single facts: halves what is written to disk a fact, for the pages of
 /// the hash index are dirtied again and again.
 const COMMIT_BATCHES_MAX: usize = 4;
@@ -34,82 +33,18 @@ const COMMIT_BATCHES_MAX: usize = 4;
 /// How long after a single job a batch is a commit of its own, so that the next post waits for one batch at most.
 const POSTS_RECENT: Duration = Duration::from_secs(1);
 
-/// Rows that one trim deletes, so that a post behind it waits for milliseconds only.
-const TRIM_ROWS_MAX: u64 = 5000;
+/// Where the answer to a job comes.
+pub type Answer<T> = oneshot::Receiver<Result<Written<T>, WriteError>>;
 
-/// Where a write spent its time.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WriteTimings {
-    /// From the request's hand to the writer's.
-    pub queue: Duration,
-    /// Statements of all jobs that share the commit.
-    pub apply: Duration,
-    /// The commit, with its flush to disk.
-    pub commit: Duration,
-}
+/// Work inside a transaction, unless another job of it has failed already; says how to answer it.
+type Apply = Box<dyn FnOnce(Option<(&Connection, &mut Position)>) -> (Finish, rusqlite::Result<()>) + Send>;
 
-/// The answer to a write: what became of it and the state after its commit.
-#[derive(Debug, Clone)]
-pub struct Written<T> {
-    /// What became of it.
-    pub outcome: T,
-    /// The revision after this very job, not after others that shared its commit.
-    pub revision: Revision,
-    /// The epoch of that revision.
-    pub epoch: Epoch,
-    /// Where the time went.
-    pub timings: WriteTimings,
-}
-
-/// Why a write did not happen; nothing of it is in the store.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum WriteError {
-    /// Too many wait already.
-    #[error("the writer's queue is full")]
-    Overloaded,
-    /// The disk, or the size that the store may have, is used up.
-    #[error("there is no space left for the store")]
-    StorageFull,
-    /// SQLite failed.
-    #[error("the store could not write")]
-    Failed(#[source] Arc<rusqlite::Error>),
-    /// The store is closing.
-    #[error("the store is closed")]
-    Closed,
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-            Self::StorageFull
-        } else {
-            Self::Failed(Arc::new(error))
-        }
-    }
-}
-
-/// Where the answer to a job goes.
-pub type Reply<T> = oneshot::Sender<Result<Written<T>, WriteError>>;
-
-/// What the writer can do.
-pub enum Work {
-    /// Add one fact.
-    Add(NewFact, Origin, Reply<Added>),
-    /// Add the new ones of at most [`BATCH_FACTS_MAX`] facts as one change. The turn ends with the batch, whether or
-    /// not anybody still waits for it.
-    Batch(Vec<NewFact>, Origin, Reply<BatchAdded>, OwnedSemaphorePermit),
-    /// Begin a new epoch.
-    BeginEpoch(Reply<()>),
-    /// Note that the stream `KB` exists for this store.
-    StreamCreated(Reply<()>),
-    /// Delete changes before a revision, a limited number; the answer says how many went.
-    Trim(Revision, Reply<usize>),
-}
-
-/// Work, when it was handed over, and by which request.
+/// Work for the writer, when it was handed over, and by which request.
 pub struct Job {
     queued_at: Instant,
-    work: Work,
+    apply: Apply,
+    /// A batch's turn among the batches; it ends with the commit, whether or not anybody still waits for it.
+    turn: Option<OwnedSemaphorePermit>,
     /// The span that was current where the job was made.
     request: Span,
     /// `store.queue`; ends when the writer takes the job up.
@@ -117,8 +52,11 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job of the current span.
-    pub fn new(work: Work) -> Self {
+    /// A job of the current span; with a `turn` it is a batch.
+    pub fn new<T: Send + 'static>(
+        turn: Option<OwnedSemaphorePermit>,
+        work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
+    ) -> (Self, Answer<T>) {
         let request = Span::current();
         // Work of no request (the relay's) would make traces of its own that tell nothing.
         let queue = if request.is_none() {
@@ -126,8 +64,33 @@ impl Job {
         } else {
             tracing::info_span!(target: TRACE_TARGET, "store.queue")
         };
-        Self { queued_at: Instant::now(), work, request, queue }
+        let (reply, answer) = oneshot::channel();
+        let apply: Apply = Box::new(move |transaction| apply_one(transaction, work, reply));
+        (Self { queued_at: Instant::now(), apply, turn, request, queue }, answer)
     }
+}
+
+fn apply_one<T: Send + 'static>(
+    transaction: Option<(&Connection, &mut Position)>,
+    work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T>,
+    reply: oneshot::Sender<Result<Written<T>, WriteError>>,
+) -> (Finish, rusqlite::Result<()>) {
+    let (done, result) = match transaction {
+        None => (None, Ok(())),
+        Some((connection, position)) => match work(connection, position) {
+            Ok(outcome) => (Some((outcome, position.revision, position.epoch.clone())), Ok(())),
+            Err(error) => (None, Err(error)),
+        },
+    };
+    let finish: Finish = Box::new(move |committed| {
+        let answer = committed.and_then(|timings| {
+            let (outcome, revision, epoch) = done.ok_or(WriteError::Closed)?;
+            Ok(Written { outcome, revision, epoch, timings })
+        });
+        // Nobody listens any more when the request was cancelled.
+        let _ = reply.send(answer);
+    });
+    (finish, result)
 }
 
 /// Sends a job's answer once its commit is known.
@@ -218,9 +181,10 @@ impl Writer {
     }
 
     fn sort(&mut self, job: Job) {
-        match job.work {
-            Work::Batch(..) => self.batches.push_back(job),
-            _ => self.singles.push_back(job),
+        if job.turn.is_some() {
+            self.batches.push_back(job);
+        } else {
+            self.singles.push_back(job);
         }
     }
 
@@ -229,16 +193,17 @@ impl Writer {
         let before = self.position.clone();
         let started = Instant::now();
         let count = jobs.len();
-        let mut waiting: Vec<(Duration, Span, Finish)> = Vec::with_capacity(count);
+        let mut waiting = Vec::with_capacity(count);
         let mut failure = self.connection.execute_batch("BEGIN IMMEDIATE").err();
         for job in jobs {
             drop(job.queue);
             let span =
                 tracing::info_span!(target: TRACE_TARGET, parent: &job.request, "store.commit", jobs = count);
             let queue = started.saturating_duration_since(job.queued_at);
-            let (finish, result) = self.apply(job.work, failure.is_some());
+            let transaction = failure.is_none().then_some((&self.connection, &mut self.position));
+            let (finish, result) = (job.apply)(transaction);
             failure = failure.or(result.err());
-            waiting.push((queue, span, finish));
+            waiting.push((queue, span, job.turn, finish));
         }
         let apply = started.elapsed();
         let result = match failure {
@@ -251,7 +216,7 @@ impl Writer {
             // Fails where the transaction never began or has ended itself.
             let _ = self.connection.execute_batch("ROLLBACK");
             tracing::error!(error = &error as &dyn std::error::Error, jobs = count, "a commit failed");
-            WriteError::from(error)
+            write_error(error)
         });
         if result.is_ok() {
             self.metrics.commit_seconds.observe(commit.as_secs_f64());
@@ -266,78 +231,20 @@ impl Writer {
                 changed
             });
         }
-        for (queue, span, finish) in waiting {
+        for (queue, span, turn, finish) in waiting {
             // Its end belongs before the answer, or the request's span could end first.
             drop(span);
+            drop(turn);
             finish(result.clone().map(|()| WriteTimings { queue, apply, commit }));
         }
     }
 
     fn finish_transaction(&self, before: &Position) -> rusqlite::Result<()> {
-        if self.position.revision != before.revision
-            || self.position.epoch != before.epoch
-            || self.position.stream_created != before.stream_created
-        {
+        if self.position != *before {
             self.position.save(&self.connection)?;
             fail_point::reach(FailPoint::StoreMidCommit);
         }
         self.connection.execute_batch("COMMIT")
-    }
-
-    /// Does one job, unless another has `failed` already, and says how to answer it.
-    fn apply(&mut self, work: Work, failed: bool) -> (Finish, rusqlite::Result<()>) {
-        let now = UnixMillis::now();
-        match work {
-            Work::Add(fact, origin, reply) => self.do_one(reply, failed, |connection, position| {
-                apply::add_one(connection, position, &fact, &origin, now)
-            }),
-            Work::Batch(facts, origin, reply, turn) => {
-                let (finish, result) = self.do_one(reply, failed, |connection, position| {
-                    apply::add_batch(connection, position, &facts, &origin, now)
-                });
-                let finish = move |committed| {
-                    drop(turn);
-                    finish(committed);
-                };
-                (Box::new(finish), result)
-            }
-            Work::BeginEpoch(reply) => self.do_one(reply, failed, |connection, position| {
-                apply::begin_epoch(connection, position, Epoch::random())
-            }),
-            Work::StreamCreated(reply) => self.do_one(reply, failed, |_, position| {
-                position.stream_created = true;
-                Ok(())
-            }),
-            Work::Trim(keep_from, reply) => self.do_one(reply, failed, |connection, position| {
-                apply::trim(connection, position, keep_from, TRIM_ROWS_MAX)
-            }),
-        }
-    }
-
-    fn do_one<T: Send + 'static>(
-        &mut self,
-        reply: Reply<T>,
-        failed: bool,
-        work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T>,
-    ) -> (Finish, rusqlite::Result<()>) {
-        let (outcome, result) = if failed {
-            (None, Ok(()))
-        } else {
-            match work(&self.connection, &mut self.position) {
-                Ok(outcome) => (Some(outcome), Ok(())),
-                Err(error) => (None, Err(error)),
-            }
-        };
-        let (revision, epoch) = (self.position.revision, self.position.epoch.clone());
-        let finish: Finish = Box::new(move |committed| {
-            let answer = committed.and_then(|timings| {
-                let outcome = outcome.ok_or(WriteError::Closed)?;
-                Ok(Written { outcome, revision, epoch, timings })
-            });
-            // Nobody listens any more when the request was cancelled.
-            let _ = reply.send(answer);
-        });
-        (finish, result)
     }
 }
 
@@ -346,6 +253,7 @@ fn snapshot_of(position: &Position) -> Snapshot {
         epoch: position.epoch.clone(),
         revision: position.revision,
         fact_count: position.fact_count,
+        document_count: position.document_count,
         stream_created: position.stream_created,
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::model::{Epoch, Revision};
-use super::{queries, schema};
+use super::super::error::ReadError;
+use super::super::model::{Epoch, Revision};
+use super::{read_error, schema};
 
 /// Threads that read. A read is short and its pages are cached; more threads than this only help slow searches.
 pub const READERS: usize = 4;
@@ -25,39 +26,18 @@ pub const RELAY_READERS: usize = 1;
 /// Reads of the relay that wait: publishing, telling and trimming have one under way each. Beyond it they wait to wait.
 pub const QUEUE_RELAY_READS: usize = 4;
 
+/// Threads for reads that take long by nature: exports, and what indexes follow. Point reads never wait behind one.
+pub const HEAVY_READERS: usize = 2;
+
+/// Heavy reads that wait; beyond it one is refused (503). An index that is refused asks again.
+pub const QUEUE_HEAVY_READS: usize = 8;
+
 /// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot
 /// take all readers.
 pub const READ_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// SQLite's instructions between two looks at the clock: some 100 us.
 const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
-
-/// Why a read gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// Too many wait already.
-    #[error("the readers' queue is full")]
-    Overloaded,
-    /// It took or waited longer than [`READ_TIME_MAX`].
-    #[error("the read took too long")]
-    TooSlow,
-    /// SQLite failed.
-    #[error("the store could not read")]
-    Failed(#[source] rusqlite::Error),
-    /// The store is closing.
-    #[error("the store is closed")]
-    Closed,
-}
-
-impl From<rusqlite::Error> for ReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
-            Self::TooSlow
-        } else {
-            Self::Failed(error)
-        }
-    }
-}
 
 /// What a reader is asked to do.
 pub type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -79,46 +59,54 @@ pub fn read<T: Send + 'static>(
         }
         let late = latest.is_some_and(|latest| Instant::now() > latest);
         let result = if late { Err(ReadError::TooSlow) } else { Ok(()) };
-        let _ = reply.send(result.and_then(|()| Ok(in_transaction(connection, query)?)));
+        let _ = reply.send(result.and_then(|()| in_transaction(connection, query).map_err(read_error)));
     };
     (Box::new(read), answer)
 }
 
-fn in_transaction<T>(
+/// Runs `query` in a transaction, with the epoch and revision that it sees.
+pub fn in_transaction<T>(
     connection: &Connection,
     query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<(T, Epoch, Revision)> {
     let transaction = connection.unchecked_transaction()?;
-    let (epoch, revision) = queries::position(&transaction)?;
+    let (epoch, revision) = super::position::seen(&transaction)?;
     let value = query(&transaction)?;
     transaction.finish()?;
     Ok((value, epoch, revision))
 }
 
-/// Starts `readers` threads on a queue.
-pub fn start(
-    path: &Path,
-    queue: mpsc::Receiver<Read>,
-    readers: usize,
-) -> rusqlite::Result<Vec<JoinHandle<()>>> {
+/// Threads of one kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    /// How many.
+    pub threads: usize,
+    /// A read that takes longer is ended; `None` where it ends itself.
+    pub time_max: Option<Duration>,
+}
+
+/// Starts the threads of a pool on a queue.
+pub fn start(path: &Path, queue: mpsc::Receiver<Read>, pool: Pool) -> rusqlite::Result<Vec<JoinHandle<()>>> {
     // Protects the queue's end: the thread that holds it waits for the next read, the others wait for it.
     let queue = Arc::new(Mutex::new(queue));
-    (0..readers)
+    (0..pool.threads)
         .map(|_| {
             let connection = schema::open_reader(path)?;
             let queue = Arc::clone(&queue);
-            Ok(super::thread("kb-reader", move || run(connection, &queue)))
+            Ok(super::open::thread("kb-reader", move || run(connection, &queue, pool.time_max)))
         })
         .collect()
 }
 
-fn run(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Read>>) {
+fn run(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Read>>, time_max: Option<Duration>) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(read) = next else { return };
-        let end = Instant::now() + READ_TIME_MAX;
-        // Cannot fail: the connection is this thread's own.
-        let _ = connection.progress_handler(INSTRUCTIONS_PER_LOOK, Some(move || Instant::now() > end));
+        if let Some(time_max) = time_max {
+            let end = Instant::now() + time_max;
+            // Cannot fail: the connection is this thread's own.
+            let _ = connection.progress_handler(INSTRUCTIONS_PER_LOOK, Some(move || Instant::now() > end));
+        }
         read(&connection);
     }
 }

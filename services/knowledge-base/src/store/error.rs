@@ -1,0 +1,49 @@
+//! Why a store did not do what it was asked.
+
+use std::sync::Arc;
+
+/// What a database said.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// Why a write did not happen; nothing of it is in the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// Too many wait already.
+    #[error("the writer's queue is full")]
+    Overloaded,
+    /// The disk, or the size that the store may have, is used up.
+    #[error("there is no space left for the store")]
+    StorageFull,
+    /// The database is away.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// The database failed.
+    #[error("the store could not write")]
+    Failed(#[source] Cause),
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a read gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// Too many wait already.
+    #[error("the readers' queue is full")]
+    Overloaded,
+    /// It took or waited too long, or its answer was not taken.
+    #[error("the read took too long")]
+    TooSlow,
+    /// The database is away.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// The file is damaged.
+    #[error("the store is damaged")]
+    Damaged(#[source] Cause),
+    /// The database failed.
+    #[error("the store could not read")]
+    Failed(#[source] Cause),
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+}

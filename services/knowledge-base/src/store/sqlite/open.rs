@@ -1,0 +1,132 @@
+//! Opening the store: one process at a time, the tables brought up to date, the threads started.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::super::metrics::StoreMetrics;
+use super::super::model::Epoch;
+use super::reader::Pool;
+use super::schema::SchemaError;
+use super::writer::{self, Writer};
+use super::{
+    BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, reader, schema, spawn_sweeper,
+};
+
+/// Name of the database in the data directory.
+pub const DATABASE_FILE: &str = "facts.sqlite";
+
+/// Name of the file that a process locks while it has the store open.
+const LOCK_FILE: &str = "lock";
+
+/// Where the store is and how large it may be.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The directory; made where it is missing.
+    pub data_dir: PathBuf,
+    /// Most bytes of the database; beyond it writes answer [`super::WriteError::StorageFull`]. `None` = the disk.
+    pub size_bytes_max: Option<u64>,
+}
+
+/// Why the store cannot be opened. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory or the lock file cannot be made.
+    #[error("data directory {path} cannot be used")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("data directory {0} is in use by another process; stop it or choose another with --data-dir")]
+    InUse(PathBuf),
+    /// Damaged, foreign, or newer than this program.
+    #[error(
+        "the store {path} cannot be opened; put back a backup, or move the file away to begin with an empty store"
+    )]
+    Unusable {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SchemaError,
+    },
+}
+
+impl OpenError {
+    /// Stable code of the reason.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Directory { .. } => "data_dir_unusable",
+            Self::InUse(_) => "data_dir_in_use",
+            Self::Unusable { .. } => "store_unusable",
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store, makes it where there is none, and starts its threads. Blocks for as long as SQLite takes to
+    /// recover its log. Needs a Tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the directory is in use or cannot be used, or the database is damaged.
+    pub fn open(options: &SqliteOptions, metrics: StoreMetrics) -> Result<(Self, StoreThreads), OpenError> {
+        let lock = lock(&options.data_dir)?;
+        let path = options.data_dir.join(DATABASE_FILE);
+        let unusable = |source| OpenError::Unusable { path: path.clone(), source };
+        let new_epoch = Epoch::random();
+        let mut connection =
+            schema::open_writer(&path, new_epoch.as_str(), options.size_bytes_max).map_err(unusable)?;
+        let (wake, woken) = checkpoint::channel();
+        let sqlite = |error: rusqlite::Error| unusable(SchemaError::Sqlite(error));
+        checkpoint::watch_log(&mut connection, wake).map_err(sqlite)?;
+        let (writes, write_queue) = mpsc::channel(writer::QUEUE_JOBS);
+        let (writer, snapshot) = Writer::new(connection, write_queue, metrics).map_err(sqlite)?;
+        let mut others: Vec<JoinHandle<()>> = Vec::new();
+        let mut pool = |capacity, threads, time_max| {
+            let (sender, queue) = mpsc::channel(capacity);
+            others.extend(reader::start(&path, queue, Pool { threads, time_max }).map_err(sqlite)?);
+            Ok(sender)
+        };
+        let reads = pool(reader::QUEUE_READS, reader::READERS, Some(READ_TIME_MAX))?;
+        let relay_reads = pool(reader::QUEUE_RELAY_READS, reader::RELAY_READERS, Some(READ_TIME_MAX))?;
+        let heavy_reads = pool(reader::QUEUE_HEAVY_READS, reader::HEAVY_READERS, None)?;
+        others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
+        let writing = thread("kb-writer", move || {
+            writer.run(others);
+            // Held until the last connection is closed.
+            drop(lock);
+        });
+        // A stop may have come while the documents of a deleted collection were being freed.
+        spawn_sweeper(writes.downgrade());
+        let batches = Arc::new(Semaphore::new(BATCHES_AT_ONCE));
+        let store = Self { writes, reads, relay_reads, heavy_reads, batches, snapshot };
+        Ok((store, StoreThreads(writing)))
+    }
+}
+
+pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.expect("the system starts a thread at start")
+}
+
+/// Makes the directory and locks it for this process.
+pub fn lock(data_dir: &Path) -> Result<File, OpenError> {
+    let directory = |source| OpenError::Directory { path: data_dir.to_owned(), source };
+    std::fs::create_dir_all(data_dir).map_err(directory)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join(LOCK_FILE))
+        .map_err(directory)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(directory(error)),
+    }
+}

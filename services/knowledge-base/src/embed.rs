@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 pub use error::EmbedError;
 use openai::OpenAiEmbedder;
-pub use settings::{EmbedderConfig, EmbedderConfigError, EmbedderKind};
+pub use settings::{EmbedderChoice, EmbedderConfig, EmbedderConfigError};
 pub use static_table::StaticTable;
 pub use table_file::TableError;
 pub use tokenizer::{PieceId, Vocabulary, is_punctuation};

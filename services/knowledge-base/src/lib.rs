@@ -10,6 +10,7 @@ pub mod error;
 pub mod fail_point;
 pub mod grammar;
 pub mod relay;
+pub mod search;
 pub mod store;
 
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     fail_point::arm_from_environment()?;
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
+    let embedder = config.embedder.embedder(&chassis.metrics).map_err(StartError::service)?;
+    tracing::info!(model = embedder.model_id(), "embedder of documents");
     let metrics = StoreMetrics::new(&chassis.metrics);
     let options = SqliteOptions { data_dir: config.data_dir, size_bytes_max: None };
     // Opening may recover a log; that is the disk's time and nobody is served yet.

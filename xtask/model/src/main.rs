@@ -6,6 +6,7 @@
 
 mod bert;
 mod distil;
+mod retrieval;
 mod serve;
 mod wheel;
 
@@ -39,6 +40,8 @@ enum Task {
     },
     /// Serve embeddings by OpenAI's protocol, on loopback
     Serve(serve::Arguments),
+    /// Measure how well WordNet's definitions are found, by words, by meaning and by both
+    Retrieval(retrieval::Arguments),
     /// Print how near texts are to the first of them, by the model and by the table
     Compare {
         /// The model's package: a wheel
@@ -69,6 +72,7 @@ fn dispatch(task: Task) -> Result<()> {
             println!("{} bytes in {}", bytes.len(), output.display());
             Ok(())
         }
+        Task::Retrieval(arguments) => retrieval::run(&arguments),
         Task::Serve(arguments) => serve::run(&arguments),
         Task::Compare { wheel, texts } => compare(&Bert::load(&wheel::read(&wheel)?)?, &texts),
     }

@@ -14,7 +14,7 @@ const HEADING: &str = "Embeddings of documents";
 
 /// What makes vectors of documents and of queries for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EmbedderKind {
+pub enum EmbedderChoice {
     /// The built-in table.
     Static,
     /// An endpoint that speaks OpenAI's protocol.
@@ -29,7 +29,7 @@ pub struct EmbedderConfig {
     ///
     /// Facts always use the built-in table.
     #[arg(long, env = "BYWASH_EMBEDDER", value_name = "KIND", default_value = "static")]
-    pub embedder: EmbedderKind,
+    pub embedder: EmbedderChoice,
 
     /// Where the endpoint is, without its /embeddings, such as https://api.openai.com/v1
     #[arg(long, env = "BYWASH_EMBEDDER_URL", value_name = "URL")]
@@ -80,7 +80,7 @@ impl EmbedderConfig {
             ("BYWASH_EMBEDDER_MODEL", self.embedder_model.is_some()),
             ("BYWASH_EMBEDDER_KEY_FILE", self.embedder_key_file.is_some()),
         ];
-        if self.embedder == EmbedderKind::Static {
+        if self.embedder == EmbedderChoice::Static {
             let unused = given.into_iter().find(|(_, is_given)| *is_given);
             let table = Embedder::Static(StaticTable::built_in());
             return unused.map_or(Ok(table), |(name, _)| Err(EmbedderConfigError::Unused(name)));

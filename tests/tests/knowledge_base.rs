@@ -9,6 +9,7 @@ mod knowledge_base {
     mod graph_tests;
     mod log;
     mod relay_tests;
+    mod search_tests;
     mod start_tests;
     mod trace_tests;
 }

@@ -51,6 +51,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     fail_point::arm_from_environment()?;
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
+    let embedder = config.embedder.embedder(&chassis.metrics).map_err(StartError::settings)?;
+    tracing::info!(model = embedder.model_id(), "embedder of documents");
     let metrics = StoreMetrics::new(&chassis.metrics);
     let options = SqliteOptions { data_dir: config.data_dir.clone(), size_bytes_max: None };
     // Opening may recover a log; that is the disk's time and nobody is served yet.
@@ -70,8 +72,14 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
     let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
-    let parts =
-        Parts { store: store.clone(), graph, vectors: vectors.clone(), searcher, relay: relay.status() };
+    let parts = Parts {
+        store: store.clone(),
+        graph,
+        vectors: vectors.clone(),
+        searcher,
+        embedder,
+        relay: relay.status(),
+    };
     let state = ApiState::new(parts, &instance);
     let commands = commands::start(&chassis, state.clone());
     let routes = api::router(state);

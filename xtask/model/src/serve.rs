@@ -1,6 +1,7 @@
 //! An endpoint that speaks OpenAI's protocol for embeddings: of the built-in table, or of the full model. It can be told to
 //! misbehave, which is how the tests see what the knowledge base makes of that.
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use clap::{Args, ValueEnum};
+use futures_util::stream;
 use knowledge_base::embed::{StaticTable, Vector};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -198,10 +200,9 @@ impl Fault {
         let json = [(header::CONTENT_TYPE, "application/json".to_owned())];
         match self {
             Self::HalfJson => (json, half).into_response(),
-            // More is announced than comes.
             Self::Broken => {
-                let announced = [(header::CONTENT_LENGTH, whole.len().to_string())];
-                (json, announced, Body::new(half)).into_response()
+                let parts = [Ok(half), Err(io::Error::other("told to break off"))];
+                (json, Body::from_stream(stream::iter(parts))).into_response()
             }
             _ => (json, whole).into_response(),
         }

@@ -6,6 +6,7 @@ mod knowledge_base {
     mod bulk_tests;
     mod change_tests;
     mod fail_point_tests;
+    mod graph_tests;
     mod log;
     mod relay_tests;
     mod start_tests;

@@ -215,393 +215,6 @@ impl ::prost::Name for SystemState {
         "/bywash.v1.SystemState".into()
     }
 }
-/// Answer to `cmd.kb.status`. What is not known is absent.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct KnowledgeBaseStatus {
-    /// The process that answers.
-    #[prost(string, tag = "1")]
-    pub instance: ::prost::alloc::string::String,
-    /// Incarnation of the stream `KB`.
-    #[prost(string, tag = "2")]
-    pub epoch: ::prost::alloc::string::String,
-    /// Revision of the last committed change.
-    #[prost(double, tag = "3")]
-    pub revision: f64,
-    /// Facts in the store.
-    #[prost(double, tag = "4")]
-    pub fact_count: f64,
-    /// What searches now: `text`.
-    #[prost(string, tag = "5")]
-    pub adapter: ::prost::alloc::string::String,
-    /// Whether changes reach the stream now.
-    #[prost(bool, tag = "6")]
-    pub relay_connected: bool,
-    /// Changes that are committed and not yet in the stream.
-    #[prost(double, tag = "7")]
-    pub relay_lag_changes: f64,
-    /// Age of the oldest of them; absent when there is none.
-    #[prost(double, optional, tag = "8")]
-    pub relay_lag_seconds: ::core::option::Option<f64>,
-    /// Facts added a second.
-    #[prost(double, optional, tag = "9")]
-    pub growth_rate: ::core::option::Option<f64>,
-    /// Edges of the graph for each of its nodes.
-    #[prost(double, optional, tag = "10")]
-    pub connectivity: ::core::option::Option<f64>,
-    /// Shannon entropy of the predicates, bits.
-    #[prost(double, optional, tag = "11")]
-    pub entropy: ::core::option::Option<f64>,
-    /// Different predicates.
-    #[prost(double, optional, tag = "12")]
-    pub unique_predicates: ::core::option::Option<f64>,
-    /// Different entities.
-    #[prost(double, optional, tag = "13")]
-    pub unique_entities: ::core::option::Option<f64>,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "14")]
-    pub time: ::prost::alloc::string::String,
-}
-impl ::prost::Name for KnowledgeBaseStatus {
-    const NAME: &'static str = "KnowledgeBaseStatus";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.KnowledgeBaseStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.KnowledgeBaseStatus".into()
-    }
-}
-/// Request of `cmd.kb.search`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SearchRequest {
-    /// Words to look for, at most 1,024 bytes.
-    #[prost(string, tag = "1")]
-    pub query: ::prost::alloc::string::String,
-    /// Most results, 1 to 100; 20 where absent.
-    #[prost(int32, optional, tag = "2")]
-    pub limit: ::core::option::Option<i32>,
-    /// Where to search; only `facts`, which an absent or empty name means too.
-    #[prost(string, optional, tag = "3")]
-    pub collection: ::core::option::Option<::prost::alloc::string::String>,
-    /// Lowest score of a result, 0 to 1.
-    #[prost(double, optional, tag = "4")]
-    pub threshold: ::core::option::Option<f64>,
-}
-impl ::prost::Name for SearchRequest {
-    const NAME: &'static str = "SearchRequest";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.SearchRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.SearchRequest".into()
-    }
-}
-/// One result of a search.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SearchItem {
-    /// Number of the fact.
-    #[prost(double, tag = "1")]
-    pub id: f64,
-    /// What was found, as text.
-    #[prost(string, tag = "2")]
-    pub content: ::prost::alloc::string::String,
-    /// The fact in its canonical form; absent where the result is no fact.
-    #[prost(string, optional, tag = "3")]
-    pub statement: ::core::option::Option<::prost::alloc::string::String>,
-    /// 0 to 1.
-    #[prost(double, tag = "4")]
-    pub confidence: f64,
-    /// 0 to 1: its rank's value (BM25) as a share of the best result's, which is 1.
-    #[prost(double, tag = "5")]
-    pub score: f64,
-    /// Where the fact comes from; empty where nobody said.
-    #[prost(string, tag = "6")]
-    pub context: ::prost::alloc::string::String,
-}
-impl ::prost::Name for SearchItem {
-    const NAME: &'static str = "SearchItem";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.SearchItem".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.SearchItem".into()
-    }
-}
-/// Answer to `cmd.kb.search` and to `cmd.kb.<instance>.next`: best results first, in pages.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SearchPage {
-    /// At most 50, and about 256 KiB.
-    #[prost(message, repeated, tag = "1")]
-    pub items: ::prost::alloc::vec::Vec<SearchItem>,
-    /// Results on all pages together.
-    #[prost(double, tag = "2")]
-    pub total: f64,
-    /// What searched: `text`.
-    #[prost(string, tag = "3")]
-    pub adapter: ::prost::alloc::string::String,
-    /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
-    #[prost(string, tag = "4")]
-    pub instance: ::prost::alloc::string::String,
-    /// Cursor of the next page; absent on the last. Valid for 60 s, and asking twice gives the same page.
-    #[prost(string, optional, tag = "5")]
-    pub next: ::core::option::Option<::prost::alloc::string::String>,
-    /// Time that the process needed for this page.
-    #[prost(double, tag = "6")]
-    pub duration_ms: f64,
-    /// The revision that the search saw.
-    #[prost(double, tag = "7")]
-    pub revision: f64,
-    /// Its epoch.
-    #[prost(string, tag = "8")]
-    pub epoch: ::prost::alloc::string::String,
-}
-impl ::prost::Name for SearchPage {
-    const NAME: &'static str = "SearchPage";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.SearchPage".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.SearchPage".into()
-    }
-}
-/// Request of `cmd.kb.<instance>.next`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct NextPageRequest {
-    /// `next` of the page before.
-    #[prost(string, tag = "1")]
-    pub cursor: ::prost::alloc::string::String,
-}
-impl ::prost::Name for NextPageRequest {
-    const NAME: &'static str = "NextPageRequest";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.NextPageRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.NextPageRequest".into()
-    }
-}
-/// Request of `cmd.governor.control`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GovernorControlRequest {
-    /// `start`, `stop`, `pause`, `resume`, `set_mode`, `start_engine` or `stop_engine`.
-    #[prost(string, tag = "1")]
-    pub action: ::prost::alloc::string::String,
-    /// For `set_mode`: `off`, `dry_run` or `enforce`.
-    #[prost(string, optional, tag = "2")]
-    pub mode: ::core::option::Option<::prost::alloc::string::String>,
-    /// For `start_engine` and `stop_engine`.
-    #[prost(string, optional, tag = "3")]
-    pub engine: ::core::option::Option<::prost::alloc::string::String>,
-}
-impl ::prost::Name for GovernorControlRequest {
-    const NAME: &'static str = "GovernorControlRequest";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.GovernorControlRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.GovernorControlRequest".into()
-    }
-}
-/// Request of `cmd.governor.engine`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EngineControlRequest {
-    /// `start` or `stop`.
-    #[prost(string, tag = "1")]
-    pub action: ::prost::alloc::string::String,
-    /// Name of the engine.
-    #[prost(string, tag = "2")]
-    pub engine_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for EngineControlRequest {
-    const NAME: &'static str = "EngineControlRequest";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.EngineControlRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.EngineControlRequest".into()
-    }
-}
-/// An engine now, with the names that existing front ends read.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct EngineStatus {
-    /// Whether its process runs.
-    #[prost(bool, tag = "1")]
-    pub running: bool,
-    /// Starts since the governor's own.
-    #[prost(double, tag = "2")]
-    pub runs: f64,
-    /// Its process, while it runs.
-    #[prost(uint32, optional, tag = "3")]
-    pub pid: ::core::option::Option<u32>,
-    /// Seconds since it was started.
-    #[prost(double, optional, tag = "4")]
-    pub runtime: ::core::option::Option<f64>,
-    /// How the last run ended: `success`, `stopped` or `failure: <why>`.
-    #[prost(string, optional, tag = "5")]
-    pub last_result: ::core::option::Option<::prost::alloc::string::String>,
-}
-impl ::prost::Name for EngineStatus {
-    const NAME: &'static str = "EngineStatus";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.EngineStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.EngineStatus".into()
-    }
-}
-/// An input of decisions now.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GovernorInput {
-    /// What it says; absent where it was not heard.
-    #[prost(double, optional, tag = "1")]
-    pub value: ::core::option::Option<f64>,
-    /// The same for people.
-    #[prost(string, optional, tag = "2")]
-    pub text: ::core::option::Option<::prost::alloc::string::String>,
-    /// RFC 3339, UTC.
-    #[prost(string, optional, tag = "3")]
-    pub observed_at: ::core::option::Option<::prost::alloc::string::String>,
-    /// Time since the most silent of its sources was heard.
-    #[prost(double, optional, tag = "4")]
-    pub age_ms: ::core::option::Option<f64>,
-    /// Some source is too silent for the value to be the highest for certain.
-    #[prost(bool, tag = "5")]
-    pub stale: bool,
-}
-impl ::prost::Name for GovernorInput {
-    const NAME: &'static str = "GovernorInput";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.GovernorInput".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.GovernorInput".into()
-    }
-}
-/// Answer to `cmd.governor.status`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GovernorStatus {
-    /// The process that answers.
-    #[prost(string, tag = "1")]
-    pub instance: ::prost::alloc::string::String,
-    /// Whether it decides.
-    #[prost(bool, tag = "2")]
-    pub running: bool,
-    /// Whether it is paused.
-    #[prost(bool, tag = "3")]
-    pub paused: bool,
-    /// `off`, `dry_run` or `enforce`.
-    #[prost(string, tag = "4")]
-    pub mode: ::prost::alloc::string::String,
-    /// Decisions made since this process started.
-    #[prost(double, tag = "5")]
-    pub decisions_made: f64,
-    /// The newest decision; absent before the first.
-    #[prost(message, optional, tag = "6")]
-    pub last_decision: ::core::option::Option<Decision>,
-    /// By name.
-    #[prost(map = "string, message", tag = "7")]
-    pub engines: ::std::collections::HashMap<
-        ::prost::alloc::string::String,
-        EngineStatus,
-    >,
-    /// By name.
-    #[prost(map = "string, message", tag = "8")]
-    pub inputs: ::std::collections::HashMap<
-        ::prost::alloc::string::String,
-        GovernorInput,
-    >,
-    /// Decisions that are not yet in the stream.
-    #[prost(double, tag = "9")]
-    pub unpublished_decisions: f64,
-    /// What the governor waits for, in words.
-    #[prost(string, tag = "10")]
-    pub summary: ::prost::alloc::string::String,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "11")]
-    pub timestamp: ::prost::alloc::string::String,
-}
-impl ::prost::Name for GovernorStatus {
-    const NAME: &'static str = "GovernorStatus";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.GovernorStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.GovernorStatus".into()
-    }
-}
-/// Answer to `cmd.governor.control` and `cmd.governor.engine`: what a command did.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GovernorControlResult {
-    /// Whether anything had to change.
-    #[prost(bool, tag = "1")]
-    pub changed: bool,
-    /// The decisions it made; none where nothing had to change.
-    #[prost(message, repeated, tag = "2")]
-    pub decisions: ::prost::alloc::vec::Vec<Decision>,
-    /// The governor afterwards.
-    #[prost(message, optional, tag = "3")]
-    pub status: ::core::option::Option<GovernorStatus>,
-}
-impl ::prost::Name for GovernorControlResult {
-    const NAME: &'static str = "GovernorControlResult";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.GovernorControlResult".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.GovernorControlResult".into()
-    }
-}
-/// Answer to `cmd.gpu.<node>.status`: the last samples with their ages; absent before the first.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GpuMonitorStatus {
-    /// The node that is sampled.
-    #[prost(string, tag = "1")]
-    pub node: ::prost::alloc::string::String,
-    /// Its GPUs.
-    #[prost(message, optional, tag = "2")]
-    pub gpu: ::core::option::Option<GpuState>,
-    /// Time since they were sampled.
-    #[prost(double, optional, tag = "3")]
-    pub gpu_age_ms: ::core::option::Option<f64>,
-    /// Its load.
-    #[prost(message, optional, tag = "4")]
-    pub system: ::core::option::Option<SystemState>,
-    /// Time since it was sampled.
-    #[prost(double, optional, tag = "5")]
-    pub system_age_ms: ::core::option::Option<f64>,
-}
-impl ::prost::Name for GpuMonitorStatus {
-    const NAME: &'static str = "GpuMonitorStatus";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.GpuMonitorStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.GpuMonitorStatus".into()
-    }
-}
 /// One fact was added. Subject `kb.facts`, event type `fact_added`.
 #[derive(utoipa::ToSchema)]
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -882,6 +495,640 @@ impl ::prost::Name for KnowledgeBaseState {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/bywash.v1.KnowledgeBaseState".into()
+    }
+}
+/// One search adapter. What is not known is absent.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchAdapter {
+    /// Whether it can do all it is there for, now.
+    #[prost(bool, tag = "1")]
+    pub available: bool,
+    /// Its circuit: `closed`, `open`, `half_open`, or `off` where it is switched off.
+    #[prost(string, tag = "2")]
+    pub circuit: ::prost::alloc::string::String,
+    /// Searches since the start.
+    #[prost(double, tag = "3")]
+    pub query_count: f64,
+    /// Mean duration of the newest 256 that succeeded, milliseconds.
+    #[prost(double, optional, tag = "4")]
+    pub avg_latency_ms: ::core::option::Option<f64>,
+    /// Share of the newest 256 that succeeded, 0 to 1.
+    #[prost(double, optional, tag = "5")]
+    pub success_rate: ::core::option::Option<f64>,
+}
+impl ::prost::Name for SearchAdapter {
+    const NAME: &'static str = "SearchAdapter";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchAdapter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchAdapter".into()
+    }
+}
+/// Both search adapters.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchAdapters {
+    /// The indexes.
+    #[prost(message, optional, tag = "1")]
+    pub primary: ::core::option::Option<SearchAdapter>,
+    /// The scan.
+    #[prost(message, optional, tag = "2")]
+    pub fallback: ::core::option::Option<SearchAdapter>,
+}
+impl ::prost::Name for SearchAdapters {
+    const NAME: &'static str = "SearchAdapters";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchAdapters".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchAdapters".into()
+    }
+}
+/// What searches. Subject `state.adapter`, event type `adapter_state`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AdapterState {
+    /// The process that speaks.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Which adapter searches now: `primary`, `fallback`, or `none`.
+    #[prost(string, tag = "2")]
+    pub current_adapter: ::prost::alloc::string::String,
+    /// What both did lately.
+    #[prost(message, optional, tag = "3")]
+    pub adapters: ::core::option::Option<SearchAdapters>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub time: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AdapterState {
+    const NAME: &'static str = "AdapterState";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.AdapterState".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.AdapterState".into()
+    }
+}
+/// Answer to `cmd.kb.status`. What is not known is absent.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnowledgeBaseStatus {
+    /// The process that answers.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Incarnation of the stream `KB`.
+    #[prost(string, tag = "2")]
+    pub epoch: ::prost::alloc::string::String,
+    /// Revision of the last committed change.
+    #[prost(double, tag = "3")]
+    pub revision: f64,
+    /// Facts in the store.
+    #[prost(double, tag = "4")]
+    pub fact_count: f64,
+    /// Which adapter searches now: `primary`, `fallback`, or `none`.
+    #[prost(string, tag = "5")]
+    pub adapter: ::prost::alloc::string::String,
+    /// Whether changes reach the stream now.
+    #[prost(bool, tag = "6")]
+    pub relay_connected: bool,
+    /// Changes that are committed and not yet in the stream.
+    #[prost(double, tag = "7")]
+    pub relay_lag_changes: f64,
+    /// Age of the oldest of them; absent when there is none.
+    #[prost(double, optional, tag = "8")]
+    pub relay_lag_seconds: ::core::option::Option<f64>,
+    /// Facts added a second.
+    #[prost(double, optional, tag = "9")]
+    pub growth_rate: ::core::option::Option<f64>,
+    /// Edges of the graph for each of its nodes.
+    #[prost(double, optional, tag = "10")]
+    pub connectivity: ::core::option::Option<f64>,
+    /// Shannon entropy of the predicates, bits.
+    #[prost(double, optional, tag = "11")]
+    pub entropy: ::core::option::Option<f64>,
+    /// Different predicates.
+    #[prost(double, optional, tag = "12")]
+    pub unique_predicates: ::core::option::Option<f64>,
+    /// Different entities.
+    #[prost(double, optional, tag = "13")]
+    pub unique_entities: ::core::option::Option<f64>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "14")]
+    pub time: ::prost::alloc::string::String,
+    /// What both search adapters did lately.
+    #[prost(message, optional, tag = "15")]
+    pub adapters: ::core::option::Option<SearchAdapters>,
+}
+impl ::prost::Name for KnowledgeBaseStatus {
+    const NAME: &'static str = "KnowledgeBaseStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.KnowledgeBaseStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.KnowledgeBaseStatus".into()
+    }
+}
+/// Request of `cmd.kb.search`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchRequest {
+    /// Words to look for, at most 1,024 bytes.
+    #[prost(string, tag = "1")]
+    pub query: ::prost::alloc::string::String,
+    /// Most results, 1 to 100; 20 where absent.
+    #[prost(int32, optional, tag = "2")]
+    pub limit: ::core::option::Option<i32>,
+    /// Where to search: a collection's name, or `facts`, which an absent or empty name means too.
+    #[prost(string, optional, tag = "3")]
+    pub collection: ::core::option::Option<::prost::alloc::string::String>,
+    /// Lowest score of a result, 0 to 1.
+    #[prost(double, optional, tag = "4")]
+    pub threshold: ::core::option::Option<f64>,
+    /// `text`, `vector` or `hybrid`; where absent, `text` for facts and `hybrid` for documents.
+    #[prost(string, optional, tag = "5")]
+    pub mode: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for SearchRequest {
+    const NAME: &'static str = "SearchRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchRequest".into()
+    }
+}
+/// One result of a search.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchItem {
+    /// Number of the fact or document.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// What was found, as text.
+    #[prost(string, tag = "2")]
+    pub content: ::prost::alloc::string::String,
+    /// The fact in its canonical form; absent where the result is no fact.
+    #[prost(string, optional, tag = "3")]
+    pub statement: ::core::option::Option<::prost::alloc::string::String>,
+    /// 0 to 1.
+    #[prost(double, tag = "4")]
+    pub confidence: f64,
+    /// 0 to 1: in mode `vector` the cosine; otherwise its rank's value as a share of the best result's, which is 1.
+    #[prost(double, tag = "5")]
+    pub score: f64,
+    /// Where the fact comes from; empty where nobody said.
+    #[prost(string, tag = "6")]
+    pub context: ::prost::alloc::string::String,
+    /// The client's id of the document; absent where the result is a fact.
+    #[prost(string, optional, tag = "7")]
+    pub document: ::core::option::Option<::prost::alloc::string::String>,
+    /// JSON of the document's metadata; absent where the result is a fact.
+    #[prost(string, optional, tag = "8")]
+    pub metadata: ::core::option::Option<::prost::alloc::string::String>,
+    /// The part of the text that fits best.
+    #[prost(string, tag = "9")]
+    pub snippet: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SearchItem {
+    const NAME: &'static str = "SearchItem";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchItem".into()
+    }
+}
+/// Answer to `cmd.kb.search` and to `cmd.kb.<instance>.next`: best results first, in pages.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchPage {
+    /// At most 50, and about 256 KiB.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<SearchItem>,
+    /// Results on all pages together.
+    #[prost(double, tag = "2")]
+    pub total: f64,
+    /// What searched: `primary`, or `fallback` where the indexes are broken, being built or switched off.
+    #[prost(string, tag = "3")]
+    pub adapter: ::prost::alloc::string::String,
+    /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
+    #[prost(string, tag = "4")]
+    pub instance: ::prost::alloc::string::String,
+    /// Cursor of the next page; absent on the last. Valid for 60 s, and asking twice gives the same page.
+    #[prost(string, optional, tag = "5")]
+    pub next: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time that the process needed for this page.
+    #[prost(double, tag = "6")]
+    pub duration_ms: f64,
+    /// The revision that the search saw.
+    #[prost(double, tag = "7")]
+    pub revision: f64,
+    /// Its epoch.
+    #[prost(string, tag = "8")]
+    pub epoch: ::prost::alloc::string::String,
+    /// How it was searched; not as asked for where only the fallback could.
+    #[prost(string, tag = "9")]
+    pub mode: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SearchPage {
+    const NAME: &'static str = "SearchPage";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchPage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchPage".into()
+    }
+}
+/// Request of `cmd.kb.traverse`: everything that is reached from an entity, breadth first.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraverseRequest {
+    /// The entity where it starts.
+    #[prost(string, tag = "1")]
+    pub start_vertex: ::prost::alloc::string::String,
+    /// The predicates whose facts are followed, separated by commas, at most 32; all where absent or empty.
+    #[prost(string, optional, tag = "2")]
+    pub edge_collection: ::core::option::Option<::prost::alloc::string::String>,
+    /// `outbound` (from a fact's first argument to its second), `inbound` or `any`; `outbound` where absent.
+    #[prost(string, optional, tag = "3")]
+    pub direction: ::core::option::Option<::prost::alloc::string::String>,
+    /// Steps from the start, 1 to 10; 3 where absent.
+    #[prost(int32, optional, tag = "4")]
+    pub max_depth: ::core::option::Option<i32>,
+    /// Most nodes, 1 to 10,000; 10,000 where absent.
+    #[prost(int32, optional, tag = "5")]
+    pub limit: ::core::option::Option<i32>,
+    /// Most edges, 1 to 50,000; 50,000 where absent.
+    #[prost(int32, optional, tag = "6")]
+    pub edge_limit: ::core::option::Option<i32>,
+}
+impl ::prost::Name for TraverseRequest {
+    const NAME: &'static str = "TraverseRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraverseRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraverseRequest".into()
+    }
+}
+/// An entity that was reached.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphNode {
+    /// What names it.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// What it is called; the same.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// Steps from the start.
+    #[prost(double, tag = "3")]
+    pub depth: f64,
+}
+impl ::prost::Name for GraphNode {
+    const NAME: &'static str = "GraphNode";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GraphNode".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GraphNode".into()
+    }
+}
+/// A fact between two entities.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphEdge {
+    /// Its first argument.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    /// Its second.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// Its predicate.
+    #[prost(string, tag = "3")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Its number.
+    #[prost(double, tag = "4")]
+    pub fact_id: f64,
+}
+impl ::prost::Name for GraphEdge {
+    const NAME: &'static str = "GraphEdge";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GraphEdge".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GraphEdge".into()
+    }
+}
+/// A part of a walk: exactly one of the two.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraverseItem {
+    /// Reached for the first time.
+    #[prost(message, optional, tag = "1")]
+    pub node: ::core::option::Option<GraphNode>,
+    /// Both of its ends were told before.
+    #[prost(message, optional, tag = "2")]
+    pub edge: ::core::option::Option<GraphEdge>,
+}
+impl ::prost::Name for TraverseItem {
+    const NAME: &'static str = "TraverseItem";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraverseItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraverseItem".into()
+    }
+}
+/// Answer to `cmd.kb.traverse` and to `cmd.kb.<instance>.next`: in the order in which it was found, in pages.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraversePage {
+    /// At most 500, and about 256 KiB.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<TraverseItem>,
+    /// Items on all pages together.
+    #[prost(double, tag = "2")]
+    pub total: f64,
+    /// Nodes on all pages together.
+    #[prost(double, tag = "3")]
+    pub total_nodes: f64,
+    /// Edges on all pages together.
+    #[prost(double, tag = "4")]
+    pub total_edges: f64,
+    /// Set where there is more than the pages tell: `nodes` or `edges` (as many as were asked for), `bytes` or `steps` (as
+    /// much as a walk may give or look at).
+    #[prost(string, optional, tag = "5")]
+    pub truncated: ::core::option::Option<::prost::alloc::string::String>,
+    /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
+    #[prost(string, tag = "6")]
+    pub instance: ::prost::alloc::string::String,
+    /// Cursor of the next page; absent on the last. Valid for 60 s, and asking twice gives the same page.
+    #[prost(string, optional, tag = "7")]
+    pub next: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time that the process needed for this page.
+    #[prost(double, tag = "8")]
+    pub duration_ms: f64,
+    /// The revision that the walk saw.
+    #[prost(double, tag = "9")]
+    pub revision: f64,
+    /// Its epoch.
+    #[prost(string, tag = "10")]
+    pub epoch: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TraversePage {
+    const NAME: &'static str = "TraversePage";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraversePage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraversePage".into()
+    }
+}
+/// Request of `cmd.kb.<instance>.next`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextPageRequest {
+    /// `next` of the page before.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NextPageRequest {
+    const NAME: &'static str = "NextPageRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.NextPageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.NextPageRequest".into()
+    }
+}
+/// Request of `cmd.governor.control`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GovernorControlRequest {
+    /// `start`, `stop`, `pause`, `resume`, `set_mode`, `start_engine` or `stop_engine`.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    /// For `set_mode`: `off`, `dry_run` or `enforce`.
+    #[prost(string, optional, tag = "2")]
+    pub mode: ::core::option::Option<::prost::alloc::string::String>,
+    /// For `start_engine` and `stop_engine`.
+    #[prost(string, optional, tag = "3")]
+    pub engine: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for GovernorControlRequest {
+    const NAME: &'static str = "GovernorControlRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorControlRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorControlRequest".into()
+    }
+}
+/// Request of `cmd.governor.engine`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineControlRequest {
+    /// `start` or `stop`.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    /// Name of the engine.
+    #[prost(string, tag = "2")]
+    pub engine_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EngineControlRequest {
+    const NAME: &'static str = "EngineControlRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.EngineControlRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.EngineControlRequest".into()
+    }
+}
+/// An engine now, with the names that existing front ends read.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EngineStatus {
+    /// Whether its process runs.
+    #[prost(bool, tag = "1")]
+    pub running: bool,
+    /// Starts since the governor's own.
+    #[prost(double, tag = "2")]
+    pub runs: f64,
+    /// Its process, while it runs.
+    #[prost(uint32, optional, tag = "3")]
+    pub pid: ::core::option::Option<u32>,
+    /// Seconds since it was started.
+    #[prost(double, optional, tag = "4")]
+    pub runtime: ::core::option::Option<f64>,
+    /// How the last run ended: `success`, `stopped` or `failure: <why>`.
+    #[prost(string, optional, tag = "5")]
+    pub last_result: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for EngineStatus {
+    const NAME: &'static str = "EngineStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.EngineStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.EngineStatus".into()
+    }
+}
+/// An input of decisions now.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorInput {
+    /// What it says; absent where it was not heard.
+    #[prost(double, optional, tag = "1")]
+    pub value: ::core::option::Option<f64>,
+    /// The same for people.
+    #[prost(string, optional, tag = "2")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, optional, tag = "3")]
+    pub observed_at: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time since the most silent of its sources was heard.
+    #[prost(double, optional, tag = "4")]
+    pub age_ms: ::core::option::Option<f64>,
+    /// Some source is too silent for the value to be the highest for certain.
+    #[prost(bool, tag = "5")]
+    pub stale: bool,
+}
+impl ::prost::Name for GovernorInput {
+    const NAME: &'static str = "GovernorInput";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorInput".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorInput".into()
+    }
+}
+/// Answer to `cmd.governor.status`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorStatus {
+    /// The process that answers.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Whether it decides.
+    #[prost(bool, tag = "2")]
+    pub running: bool,
+    /// Whether it is paused.
+    #[prost(bool, tag = "3")]
+    pub paused: bool,
+    /// `off`, `dry_run` or `enforce`.
+    #[prost(string, tag = "4")]
+    pub mode: ::prost::alloc::string::String,
+    /// Decisions made since this process started.
+    #[prost(double, tag = "5")]
+    pub decisions_made: f64,
+    /// The newest decision; absent before the first.
+    #[prost(message, optional, tag = "6")]
+    pub last_decision: ::core::option::Option<Decision>,
+    /// By name.
+    #[prost(map = "string, message", tag = "7")]
+    pub engines: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        EngineStatus,
+    >,
+    /// By name.
+    #[prost(map = "string, message", tag = "8")]
+    pub inputs: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        GovernorInput,
+    >,
+    /// Decisions that are not yet in the stream.
+    #[prost(double, tag = "9")]
+    pub unpublished_decisions: f64,
+    /// What the governor waits for, in words.
+    #[prost(string, tag = "10")]
+    pub summary: ::prost::alloc::string::String,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "11")]
+    pub timestamp: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GovernorStatus {
+    const NAME: &'static str = "GovernorStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorStatus".into()
+    }
+}
+/// Answer to `cmd.governor.control` and `cmd.governor.engine`: what a command did.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GovernorControlResult {
+    /// Whether anything had to change.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The decisions it made; none where nothing had to change.
+    #[prost(message, repeated, tag = "2")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+    /// The governor afterwards.
+    #[prost(message, optional, tag = "3")]
+    pub status: ::core::option::Option<GovernorStatus>,
+}
+impl ::prost::Name for GovernorControlResult {
+    const NAME: &'static str = "GovernorControlResult";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GovernorControlResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GovernorControlResult".into()
+    }
+}
+/// Answer to `cmd.gpu.<node>.status`: the last samples with their ages; absent before the first.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GpuMonitorStatus {
+    /// The node that is sampled.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// Its GPUs.
+    #[prost(message, optional, tag = "2")]
+    pub gpu: ::core::option::Option<GpuState>,
+    /// Time since they were sampled.
+    #[prost(double, optional, tag = "3")]
+    pub gpu_age_ms: ::core::option::Option<f64>,
+    /// Its load.
+    #[prost(message, optional, tag = "4")]
+    pub system: ::core::option::Option<SystemState>,
+    /// Time since it was sampled.
+    #[prost(double, optional, tag = "5")]
+    pub system_age_ms: ::core::option::Option<f64>,
+}
+impl ::prost::Name for GpuMonitorStatus {
+    const NAME: &'static str = "GpuMonitorStatus";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GpuMonitorStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GpuMonitorStatus".into()
     }
 }
 /// One log record. Subject `logs.<service>.<level>` with the level in lower case, event type `log`.

@@ -1,3 +1,150 @@
+impl serde::Serialize for AdapterState {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.AdapterState", len)?;
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if true {
+            struct_ser.serialize_field("current_adapter", &self.current_adapter)?;
+        }
+        if let Some(v) = self.adapters.as_ref() {
+            struct_ser.serialize_field("adapters", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("time", &self.time)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for AdapterState {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "instance",
+            "current_adapter",
+            "currentAdapter",
+            "adapters",
+            "time",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Instance,
+            CurrentAdapter,
+            Adapters,
+            Time,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "instance" => Ok(GeneratedField::Instance),
+                            "currentAdapter" | "current_adapter" => Ok(GeneratedField::CurrentAdapter),
+                            "adapters" => Ok(GeneratedField::Adapters),
+                            "time" => Ok(GeneratedField::Time),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = AdapterState;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.AdapterState")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<AdapterState, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut instance__ = None;
+                let mut current_adapter__ = None;
+                let mut adapters__ = None;
+                let mut time__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::CurrentAdapter => {
+                            if current_adapter__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("currentAdapter"));
+                            }
+                            current_adapter__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Adapters => {
+                            if adapters__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapters"));
+                            }
+                            adapters__ = map_.next_value()?;
+                        }
+                        GeneratedField::Time => {
+                            if time__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("time"));
+                            }
+                            time__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(AdapterState {
+                    instance: instance__.unwrap_or_default(),
+                    current_adapter: current_adapter__.unwrap_or_default(),
+                    adapters: adapters__,
+                    time: time__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.AdapterState", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for CollectionCreated {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -3636,6 +3783,286 @@ impl<'de> serde::Deserialize<'de> for GpuState {
         deserializer.deserialize_struct("bywash.v1.GpuState", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for GraphEdge {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GraphEdge", len)?;
+        if true {
+            struct_ser.serialize_field("from", &self.from)?;
+        }
+        if true {
+            struct_ser.serialize_field("to", &self.to)?;
+        }
+        if true {
+            struct_ser.serialize_field("type", &self.r#type)?;
+        }
+        if true {
+            struct_ser.serialize_field("fact_id", &self.fact_id)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GraphEdge {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "from",
+            "to",
+            "type",
+            "fact_id",
+            "factId",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            From,
+            To,
+            Type,
+            FactId,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "from" => Ok(GeneratedField::From),
+                            "to" => Ok(GeneratedField::To),
+                            "type" => Ok(GeneratedField::Type),
+                            "factId" | "fact_id" => Ok(GeneratedField::FactId),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GraphEdge;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GraphEdge")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GraphEdge, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut from__ = None;
+                let mut to__ = None;
+                let mut r#type__ = None;
+                let mut fact_id__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::From => {
+                            if from__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("from"));
+                            }
+                            from__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::To => {
+                            if to__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("to"));
+                            }
+                            to__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Type => {
+                            if r#type__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("type"));
+                            }
+                            r#type__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::FactId => {
+                            if fact_id__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("factId"));
+                            }
+                            fact_id__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GraphEdge {
+                    from: from__.unwrap_or_default(),
+                    to: to__.unwrap_or_default(),
+                    r#type: r#type__.unwrap_or_default(),
+                    fact_id: fact_id__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GraphEdge", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for GraphNode {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.GraphNode", len)?;
+        if true {
+            struct_ser.serialize_field("key", &self.key)?;
+        }
+        if true {
+            struct_ser.serialize_field("label", &self.label)?;
+        }
+        if true {
+            struct_ser.serialize_field("depth", &self.depth)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for GraphNode {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "key",
+            "label",
+            "depth",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Key,
+            Label,
+            Depth,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "key" => Ok(GeneratedField::Key),
+                            "label" => Ok(GeneratedField::Label),
+                            "depth" => Ok(GeneratedField::Depth),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = GraphNode;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.GraphNode")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<GraphNode, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut key__ = None;
+                let mut label__ = None;
+                let mut depth__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Key => {
+                            if key__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("key"));
+                            }
+                            key__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Label => {
+                            if label__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("label"));
+                            }
+                            label__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Depth => {
+                            if depth__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("depth"));
+                            }
+                            depth__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(GraphNode {
+                    key: key__.unwrap_or_default(),
+                    label: label__.unwrap_or_default(),
+                    depth: depth__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.GraphNode", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for KnowledgeBaseState {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -3894,6 +4321,9 @@ impl serde::Serialize for KnowledgeBaseStatus {
         if true {
             len += 1;
         }
+        if true {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("bywash.v1.KnowledgeBaseStatus", len)?;
         if true {
             struct_ser.serialize_field("instance", &self.instance)?;
@@ -3937,6 +4367,9 @@ impl serde::Serialize for KnowledgeBaseStatus {
         if true {
             struct_ser.serialize_field("time", &self.time)?;
         }
+        if let Some(v) = self.adapters.as_ref() {
+            struct_ser.serialize_field("adapters", v)?;
+        }
         struct_ser.end()
     }
 }
@@ -3968,6 +4401,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
             "unique_entities",
             "uniqueEntities",
             "time",
+            "adapters",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -3986,6 +4420,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
             UniquePredicates,
             UniqueEntities,
             Time,
+            Adapters,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -4022,6 +4457,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                             "uniquePredicates" | "unique_predicates" => Ok(GeneratedField::UniquePredicates),
                             "uniqueEntities" | "unique_entities" => Ok(GeneratedField::UniqueEntities),
                             "time" => Ok(GeneratedField::Time),
+                            "adapters" => Ok(GeneratedField::Adapters),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -4055,6 +4491,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                 let mut unique_predicates__ = None;
                 let mut unique_entities__ = None;
                 let mut time__ = None;
+                let mut adapters__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Instance => {
@@ -4159,6 +4596,12 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                             }
                             time__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Adapters => {
+                            if adapters__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapters"));
+                            }
+                            adapters__ = map_.next_value()?;
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -4179,6 +4622,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                     unique_predicates: unique_predicates__,
                     unique_entities: unique_entities__,
                     time: time__.unwrap_or_default(),
+                    adapters: adapters__,
                 })
             }
         }
@@ -4515,6 +4959,290 @@ impl<'de> serde::Deserialize<'de> for NextPageRequest {
         deserializer.deserialize_struct("bywash.v1.NextPageRequest", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for SearchAdapter {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchAdapter", len)?;
+        if true {
+            struct_ser.serialize_field("available", &self.available)?;
+        }
+        if true {
+            struct_ser.serialize_field("circuit", &self.circuit)?;
+        }
+        if true {
+            struct_ser.serialize_field("query_count", &self.query_count)?;
+        }
+        if let Some(v) = self.avg_latency_ms.as_ref() {
+            struct_ser.serialize_field("avg_latency_ms", v)?;
+        }
+        if let Some(v) = self.success_rate.as_ref() {
+            struct_ser.serialize_field("success_rate", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchAdapter {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "available",
+            "circuit",
+            "query_count",
+            "queryCount",
+            "avg_latency_ms",
+            "avgLatencyMs",
+            "success_rate",
+            "successRate",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Available,
+            Circuit,
+            QueryCount,
+            AvgLatencyMs,
+            SuccessRate,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "available" => Ok(GeneratedField::Available),
+                            "circuit" => Ok(GeneratedField::Circuit),
+                            "queryCount" | "query_count" => Ok(GeneratedField::QueryCount),
+                            "avgLatencyMs" | "avg_latency_ms" => Ok(GeneratedField::AvgLatencyMs),
+                            "successRate" | "success_rate" => Ok(GeneratedField::SuccessRate),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchAdapter;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchAdapter")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchAdapter, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut available__ = None;
+                let mut circuit__ = None;
+                let mut query_count__ = None;
+                let mut avg_latency_ms__ = None;
+                let mut success_rate__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Available => {
+                            if available__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("available"));
+                            }
+                            available__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Circuit => {
+                            if circuit__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("circuit"));
+                            }
+                            circuit__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::QueryCount => {
+                            if query_count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("queryCount"));
+                            }
+                            query_count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::AvgLatencyMs => {
+                            if avg_latency_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("avgLatencyMs"));
+                            }
+                            avg_latency_ms__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::SuccessRate => {
+                            if success_rate__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("successRate"));
+                            }
+                            success_rate__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchAdapter {
+                    available: available__.unwrap_or_default(),
+                    circuit: circuit__.unwrap_or_default(),
+                    query_count: query_count__.unwrap_or_default(),
+                    avg_latency_ms: avg_latency_ms__,
+                    success_rate: success_rate__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchAdapter", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for SearchAdapters {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchAdapters", len)?;
+        if let Some(v) = self.primary.as_ref() {
+            struct_ser.serialize_field("primary", v)?;
+        }
+        if let Some(v) = self.fallback.as_ref() {
+            struct_ser.serialize_field("fallback", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchAdapters {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "primary",
+            "fallback",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Primary,
+            Fallback,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "primary" => Ok(GeneratedField::Primary),
+                            "fallback" => Ok(GeneratedField::Fallback),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchAdapters;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchAdapters")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchAdapters, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut primary__ = None;
+                let mut fallback__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Primary => {
+                            if primary__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("primary"));
+                            }
+                            primary__ = map_.next_value()?;
+                        }
+                        GeneratedField::Fallback => {
+                            if fallback__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("fallback"));
+                            }
+                            fallback__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchAdapters {
+                    primary: primary__,
+                    fallback: fallback__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchAdapters", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for SearchItem {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -4523,6 +5251,15 @@ impl serde::Serialize for SearchItem {
     {
         use serde::ser::SerializeStruct;
         let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
         if true {
             len += 1;
         }
@@ -4560,6 +5297,15 @@ impl serde::Serialize for SearchItem {
         if true {
             struct_ser.serialize_field("context", &self.context)?;
         }
+        if let Some(v) = self.document.as_ref() {
+            struct_ser.serialize_field("document", v)?;
+        }
+        if let Some(v) = self.metadata.as_ref() {
+            struct_ser.serialize_field("metadata", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("snippet", &self.snippet)?;
+        }
         struct_ser.end()
     }
 }
@@ -4576,6 +5322,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
             "confidence",
             "score",
             "context",
+            "document",
+            "metadata",
+            "snippet",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -4586,6 +5335,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
             Confidence,
             Score,
             Context,
+            Document,
+            Metadata,
+            Snippet,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -4614,6 +5366,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                             "confidence" => Ok(GeneratedField::Confidence),
                             "score" => Ok(GeneratedField::Score),
                             "context" => Ok(GeneratedField::Context),
+                            "document" => Ok(GeneratedField::Document),
+                            "metadata" => Ok(GeneratedField::Metadata),
+                            "snippet" => Ok(GeneratedField::Snippet),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -4639,6 +5394,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                 let mut confidence__ = None;
                 let mut score__ = None;
                 let mut context__ = None;
+                let mut document__ = None;
+                let mut metadata__ = None;
+                let mut snippet__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Id => {
@@ -4683,6 +5441,24 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                             }
                             context__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Document => {
+                            if document__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("document"));
+                            }
+                            document__ = map_.next_value()?;
+                        }
+                        GeneratedField::Metadata => {
+                            if metadata__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("metadata"));
+                            }
+                            metadata__ = map_.next_value()?;
+                        }
+                        GeneratedField::Snippet => {
+                            if snippet__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("snippet"));
+                            }
+                            snippet__ = Some(map_.next_value()?);
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -4695,6 +5471,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                     confidence: confidence__.unwrap_or_default(),
                     score: score__.unwrap_or_default(),
                     context: context__.unwrap_or_default(),
+                    document: document__,
+                    metadata: metadata__,
+                    snippet: snippet__.unwrap_or_default(),
                 })
             }
         }
@@ -4709,6 +5488,9 @@ impl serde::Serialize for SearchPage {
     {
         use serde::ser::SerializeStruct;
         let mut len = 0;
+        if true {
+            len += 1;
+        }
         if true {
             len += 1;
         }
@@ -4758,6 +5540,9 @@ impl serde::Serialize for SearchPage {
         if true {
             struct_ser.serialize_field("epoch", &self.epoch)?;
         }
+        if true {
+            struct_ser.serialize_field("mode", &self.mode)?;
+        }
         struct_ser.end()
     }
 }
@@ -4777,6 +5562,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
             "durationMs",
             "revision",
             "epoch",
+            "mode",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -4789,6 +5575,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
             DurationMs,
             Revision,
             Epoch,
+            Mode,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -4819,6 +5606,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                             "durationMs" | "duration_ms" => Ok(GeneratedField::DurationMs),
                             "revision" => Ok(GeneratedField::Revision),
                             "epoch" => Ok(GeneratedField::Epoch),
+                            "mode" => Ok(GeneratedField::Mode),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -4846,6 +5634,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                 let mut duration_ms__ = None;
                 let mut revision__ = None;
                 let mut epoch__ = None;
+                let mut mode__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Items => {
@@ -4902,6 +5691,12 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                             }
                             epoch__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = Some(map_.next_value()?);
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -4916,6 +5711,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                     duration_ms: duration_ms__.unwrap_or_default(),
                     revision: revision__.unwrap_or_default(),
                     epoch: epoch__.unwrap_or_default(),
+                    mode: mode__.unwrap_or_default(),
                 })
             }
         }
@@ -4942,6 +5738,9 @@ impl serde::Serialize for SearchRequest {
         if true {
             len += 1;
         }
+        if true {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchRequest", len)?;
         if true {
             struct_ser.serialize_field("query", &self.query)?;
@@ -4954,6 +5753,9 @@ impl serde::Serialize for SearchRequest {
         }
         if let Some(v) = self.threshold.as_ref() {
             struct_ser.serialize_field("threshold", v)?;
+        }
+        if let Some(v) = self.mode.as_ref() {
+            struct_ser.serialize_field("mode", v)?;
         }
         struct_ser.end()
     }
@@ -4969,6 +5771,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
             "limit",
             "collection",
             "threshold",
+            "mode",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -4977,6 +5780,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
             Limit,
             Collection,
             Threshold,
+            Mode,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -5003,6 +5807,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                             "limit" => Ok(GeneratedField::Limit),
                             "collection" => Ok(GeneratedField::Collection),
                             "threshold" => Ok(GeneratedField::Threshold),
+                            "mode" => Ok(GeneratedField::Mode),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -5026,6 +5831,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                 let mut limit__ = None;
                 let mut collection__ = None;
                 let mut threshold__ = None;
+                let mut mode__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Query => {
@@ -5056,6 +5862,12 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                                 map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
                             ;
                         }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = map_.next_value()?;
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -5066,6 +5878,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                     limit: limit__,
                     collection: collection__,
                     threshold: threshold__,
+                    mode: mode__,
                 })
             }
         }
@@ -5382,5 +6195,568 @@ impl<'de> serde::Deserialize<'de> for SystemState {
             }
         }
         deserializer.deserialize_struct("bywash.v1.SystemState", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for TraverseItem {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.TraverseItem", len)?;
+        if let Some(v) = self.node.as_ref() {
+            struct_ser.serialize_field("node", v)?;
+        }
+        if let Some(v) = self.edge.as_ref() {
+            struct_ser.serialize_field("edge", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for TraverseItem {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "node",
+            "edge",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Node,
+            Edge,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "node" => Ok(GeneratedField::Node),
+                            "edge" => Ok(GeneratedField::Edge),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = TraverseItem;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.TraverseItem")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<TraverseItem, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut node__ = None;
+                let mut edge__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Node => {
+                            if node__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("node"));
+                            }
+                            node__ = map_.next_value()?;
+                        }
+                        GeneratedField::Edge => {
+                            if edge__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("edge"));
+                            }
+                            edge__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(TraverseItem {
+                    node: node__,
+                    edge: edge__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.TraverseItem", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for TraversePage {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.TraversePage", len)?;
+        if true {
+            struct_ser.serialize_field("items", &self.items)?;
+        }
+        if true {
+            struct_ser.serialize_field("total", &self.total)?;
+        }
+        if true {
+            struct_ser.serialize_field("total_nodes", &self.total_nodes)?;
+        }
+        if true {
+            struct_ser.serialize_field("total_edges", &self.total_edges)?;
+        }
+        if let Some(v) = self.truncated.as_ref() {
+            struct_ser.serialize_field("truncated", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if let Some(v) = self.next.as_ref() {
+            struct_ser.serialize_field("next", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("duration_ms", &self.duration_ms)?;
+        }
+        if true {
+            struct_ser.serialize_field("revision", &self.revision)?;
+        }
+        if true {
+            struct_ser.serialize_field("epoch", &self.epoch)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for TraversePage {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "items",
+            "total",
+            "total_nodes",
+            "totalNodes",
+            "total_edges",
+            "totalEdges",
+            "truncated",
+            "instance",
+            "next",
+            "duration_ms",
+            "durationMs",
+            "revision",
+            "epoch",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Items,
+            Total,
+            TotalNodes,
+            TotalEdges,
+            Truncated,
+            Instance,
+            Next,
+            DurationMs,
+            Revision,
+            Epoch,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "items" => Ok(GeneratedField::Items),
+                            "total" => Ok(GeneratedField::Total),
+                            "totalNodes" | "total_nodes" => Ok(GeneratedField::TotalNodes),
+                            "totalEdges" | "total_edges" => Ok(GeneratedField::TotalEdges),
+                            "truncated" => Ok(GeneratedField::Truncated),
+                            "instance" => Ok(GeneratedField::Instance),
+                            "next" => Ok(GeneratedField::Next),
+                            "durationMs" | "duration_ms" => Ok(GeneratedField::DurationMs),
+                            "revision" => Ok(GeneratedField::Revision),
+                            "epoch" => Ok(GeneratedField::Epoch),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = TraversePage;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.TraversePage")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<TraversePage, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut items__ = None;
+                let mut total__ = None;
+                let mut total_nodes__ = None;
+                let mut total_edges__ = None;
+                let mut truncated__ = None;
+                let mut instance__ = None;
+                let mut next__ = None;
+                let mut duration_ms__ = None;
+                let mut revision__ = None;
+                let mut epoch__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Items => {
+                            if items__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("items"));
+                            }
+                            items__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Total => {
+                            if total__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("total"));
+                            }
+                            total__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::TotalNodes => {
+                            if total_nodes__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("totalNodes"));
+                            }
+                            total_nodes__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::TotalEdges => {
+                            if total_edges__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("totalEdges"));
+                            }
+                            total_edges__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Truncated => {
+                            if truncated__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("truncated"));
+                            }
+                            truncated__ = map_.next_value()?;
+                        }
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Next => {
+                            if next__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("next"));
+                            }
+                            next__ = map_.next_value()?;
+                        }
+                        GeneratedField::DurationMs => {
+                            if duration_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("durationMs"));
+                            }
+                            duration_ms__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Revision => {
+                            if revision__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("revision"));
+                            }
+                            revision__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Epoch => {
+                            if epoch__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("epoch"));
+                            }
+                            epoch__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(TraversePage {
+                    items: items__.unwrap_or_default(),
+                    total: total__.unwrap_or_default(),
+                    total_nodes: total_nodes__.unwrap_or_default(),
+                    total_edges: total_edges__.unwrap_or_default(),
+                    truncated: truncated__,
+                    instance: instance__.unwrap_or_default(),
+                    next: next__,
+                    duration_ms: duration_ms__.unwrap_or_default(),
+                    revision: revision__.unwrap_or_default(),
+                    epoch: epoch__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.TraversePage", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for TraverseRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.TraverseRequest", len)?;
+        if true {
+            struct_ser.serialize_field("start_vertex", &self.start_vertex)?;
+        }
+        if let Some(v) = self.edge_collection.as_ref() {
+            struct_ser.serialize_field("edge_collection", v)?;
+        }
+        if let Some(v) = self.direction.as_ref() {
+            struct_ser.serialize_field("direction", v)?;
+        }
+        if let Some(v) = self.max_depth.as_ref() {
+            struct_ser.serialize_field("max_depth", v)?;
+        }
+        if let Some(v) = self.limit.as_ref() {
+            struct_ser.serialize_field("limit", v)?;
+        }
+        if let Some(v) = self.edge_limit.as_ref() {
+            struct_ser.serialize_field("edge_limit", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for TraverseRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "start_vertex",
+            "startVertex",
+            "edge_collection",
+            "edgeCollection",
+            "direction",
+            "max_depth",
+            "maxDepth",
+            "limit",
+            "edge_limit",
+            "edgeLimit",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            StartVertex,
+            EdgeCollection,
+            Direction,
+            MaxDepth,
+            Limit,
+            EdgeLimit,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "startVertex" | "start_vertex" => Ok(GeneratedField::StartVertex),
+                            "edgeCollection" | "edge_collection" => Ok(GeneratedField::EdgeCollection),
+                            "direction" => Ok(GeneratedField::Direction),
+                            "maxDepth" | "max_depth" => Ok(GeneratedField::MaxDepth),
+                            "limit" => Ok(GeneratedField::Limit),
+                            "edgeLimit" | "edge_limit" => Ok(GeneratedField::EdgeLimit),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = TraverseRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.TraverseRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<TraverseRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut start_vertex__ = None;
+                let mut edge_collection__ = None;
+                let mut direction__ = None;
+                let mut max_depth__ = None;
+                let mut limit__ = None;
+                let mut edge_limit__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::StartVertex => {
+                            if start_vertex__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("startVertex"));
+                            }
+                            start_vertex__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::EdgeCollection => {
+                            if edge_collection__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("edgeCollection"));
+                            }
+                            edge_collection__ = map_.next_value()?;
+                        }
+                        GeneratedField::Direction => {
+                            if direction__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("direction"));
+                            }
+                            direction__ = map_.next_value()?;
+                        }
+                        GeneratedField::MaxDepth => {
+                            if max_depth__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("maxDepth"));
+                            }
+                            max_depth__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::Limit => {
+                            if limit__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("limit"));
+                            }
+                            limit__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::EdgeLimit => {
+                            if edge_limit__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("edgeLimit"));
+                            }
+                            edge_limit__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(TraverseRequest {
+                    start_vertex: start_vertex__.unwrap_or_default(),
+                    edge_collection: edge_collection__,
+                    direction: direction__,
+                    max_depth: max_depth__,
+                    limit: limit__,
+                    edge_limit: edge_limit__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.TraverseRequest", FIELDS, GeneratedVisitor)
     }
 }

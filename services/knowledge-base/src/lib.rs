@@ -9,10 +9,13 @@ pub mod embed;
 pub mod error;
 pub mod fail_point;
 pub mod grammar;
+pub mod graph;
 pub mod relay;
+pub mod search;
 pub mod store;
 pub mod vector;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +27,18 @@ use tokio::task::JoinHandle;
 
 pub use config::Config;
 
-use api::ApiState;
+use api::{ApiState, Parts};
+use graph::GraphIndex;
 use relay::Relay;
+use search::{AdapterTeller, Searcher, Switches, Vectors};
 use store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
+
+/// Where the vector indexes lie, below the data directory. They are derived: removed while the service is stopped, they
+/// are built again.
+const VECTORS_DIRECTORY: &str = "vectors";
 
 /// How long a stop waits for the store's last commit and the move of its log.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +52,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
     let metrics = StoreMetrics::new(&chassis.metrics);
-    let options = SqliteOptions { data_dir: config.data_dir, size_bytes_max: None };
+    let options = SqliteOptions { data_dir: config.data_dir.clone(), size_bytes_max: None };
     // Opening may recover a log; that is the disk's time and nobody is served yet.
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, metrics)).await;
     let (store, threads) = opened.map_err(StartError::service)??;
@@ -52,16 +61,31 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 
     let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
+    let (graph, graph_thread) = GraphIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    watch_graph(graph.clone(), chassis.health.clone(), chassis.shutdown.clone());
 
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
-    let routes = api::router(ApiState::new(store.clone(), relay.status(), &instance));
-    let commands = commands::start(&chassis, store.clone(), relay.status(), &instance);
+    let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
+    let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
+    let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
+    let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let parts =
+        Parts { store: store.clone(), graph, vectors: vectors.clone(), searcher, relay: relay.status() };
+    let state = ApiState::new(parts, &instance);
+    let commands = commands::start(&chassis, state.clone());
+    let routes = api::router(state);
     chassis.serve(routes).await;
 
     // It holds the store and ends with the stop, in a bounded time.
     let _ = commands.await;
+    let _ = telling.await;
     relay.finish().await;
+    let followers = move || {
+        graph_thread.join();
+        vectors.finish();
+    };
+    let _ = tokio::task::spawn_blocking(followers).await;
     // It holds the store, whose threads end with the last who does.
     watching.abort();
     drop(store);
@@ -70,6 +94,17 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         tracing::warn!("the store is still busy; its log is recovered at the next start");
     }
     Ok(())
+}
+
+/// Starts what keeps vectors, where the adapter that searches them is on.
+async fn follow_vectors(store: &Store, data_dir: &Path, switches: Switches) -> Result<Vectors, StartError> {
+    if !switches.primary {
+        return Ok(Vectors::none());
+    }
+    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY));
+    // It reads what was persisted.
+    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory)).await;
+    started.map_err(StartError::service)?.map_err(StartError::service)
 }
 
 /// Makes the service unready when a thread of the store ends before the stop: nothing brings it back but a new start.
@@ -84,4 +119,18 @@ fn watch_store(store: Store, health: Health, shutdown: Shutdown) -> JoinHandle<(
             }
         }
     })
+}
+
+/// Makes the service unready when the thread that follows the store ends before the stop: what the graph says grows old.
+fn watch_graph(graph: GraphIndex, health: Health, shutdown: Shutdown) {
+    health.require("graph", true);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = graph.failed() => {
+                tracing::error!("the graph does not follow the store any more; restart the service");
+                health.require("graph", false);
+            }
+        }
+    });
 }

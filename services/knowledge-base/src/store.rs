@@ -14,7 +14,7 @@ mod sqlite;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use std::sync::Arc;
@@ -25,10 +25,9 @@ pub use backend::{
     WriteTimings, Written,
 };
 pub use documents::{
-    COLLECTION_NAME_BYTES_MAX, COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DIMENSION_MAX,
-    DOCUMENT_BYTES_MAX, DOCUMENT_KEY_BYTES_MAX, DocumentId, DocumentKey, EmbedderKind, FACTS,
-    FILTER_PAIRS_MAX, METADATA_BYTES_MAX, Metadata, MetadataFilter, NewCollection, NewDocument,
-    StoredDocument,
+    COLLECTION_NAME_BYTES_MAX, COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DOCUMENT_BYTES_MAX,
+    DOCUMENT_KEY_BYTES_MAX, DocumentId, DocumentKey, EmbedderKind, FACTS, FILTER_PAIRS_MAX,
+    METADATA_BYTES_MAX, Metadata, MetadataFilter, NewCollection, NewDocument, StoredDocument,
 };
 pub use error::{ReadError, WriteError};
 pub use metrics::{

@@ -11,10 +11,12 @@ use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
 use chassis::http::{self, Server, Sockets};
 use chassis::origin::AllowedOrigins;
-use chassis::{Auth, Health, Metrics, lag};
-use knowledge_base::api::{self, ApiState};
+use chassis::{Auth, Health, Metrics, Shutdown, lag};
+use knowledge_base::api::{self, ApiState, Parts};
+use knowledge_base::graph::GraphIndex;
 use knowledge_base::relay::RelayStatus;
-use knowledge_base::store::{SqliteOptions, SqliteStore, StoreMetrics};
+use knowledge_base::search::{Searcher, Switches, Vectors};
+use knowledge_base::store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 use tokio::net::TcpListener;
 
 use super::control::{Addresses, Broadcast, await_every_client, serve_streams};
@@ -39,9 +41,16 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     lag::spawn(&metrics);
     let options = SqliteOptions { data_dir, size_bytes_max: None };
     let (store, _threads) = SqliteStore::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
-    let store = Arc::new(store);
+    let store: Store = Arc::new(store);
+    // It goes on until the process ends.
+    let (_running, shutdown) = Shutdown::manual();
+    let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown);
     let broadcast = Arc::new(Broadcast::default());
-    let routes = api::router(ApiState::new(store, RelayStatus::without_relay(), "control"))
+    let vectors = Vectors::none();
+    let switches = Switches { primary: true, fallback: true };
+    let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
+    let parts = Parts { store, graph, vectors, searcher, relay: RelayStatus::without_relay() };
+    let routes = api::router(ApiState::new(parts, "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());

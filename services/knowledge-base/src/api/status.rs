@@ -13,6 +13,7 @@ use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
 use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
+use crate::{graph, search};
 
 /// What the knowledge base says about itself.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,7 +44,9 @@ struct RelayAnswer {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct SearchModes {
-    modes: [&'static str; 1],
+    modes: [&'static str; 3],
+    /// Which adapter would answer now: `primary`, `fallback` or `none`.
+    adapter: &'static str,
 }
 
 /// `GET /api/status`.
@@ -61,7 +64,10 @@ pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<StatusAns
             lag_changes: relay.changes,
             lag_seconds: relay.oldest_age.map(|age| age.as_secs_f64()),
         },
-        search: SearchModes { modes: ["text"] },
+        search: SearchModes {
+            modes: ["text", "vector", "hybrid"],
+            adapter: search::name_of(state.searcher.report().current),
+        },
         time: time::now(),
     })
 }
@@ -80,6 +86,12 @@ pub struct Limits {
     bulk_line_bytes_max: usize,
     bulk_batch_facts_max: usize,
     bulk_errors_max: usize,
+    graph_depth_max: u8,
+    graph_nodes_max: usize,
+    graph_edges_max: usize,
+    graph_neighbours_max: usize,
+    graph_predicates_max: usize,
+    top_names_max: usize,
     #[serde(flatten)]
     at: At,
 }
@@ -99,6 +111,12 @@ pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<Limits> {
         bulk_line_bytes_max: RECORD_BYTES_MAX,
         bulk_batch_facts_max: BATCH_FACTS_MAX,
         bulk_errors_max: ERRORS_MAX,
+        graph_depth_max: graph::DEPTH_MAX,
+        graph_nodes_max: graph::NODES_MAX,
+        graph_edges_max: graph::EDGES_MAX,
+        graph_neighbours_max: graph::NEIGHBOURS_MAX,
+        graph_predicates_max: graph::PREDICATES_MAX,
+        top_names_max: graph::TOP_MAX,
         at: At::new(snapshot.revision, &snapshot.epoch),
     })
 }

@@ -17,6 +17,7 @@ use super::model::{
     Change, Confidence, Digest, Epoch, FactId, NewFact, Origin, Revision, Snapshot, StoredFact, UnixMillis,
 };
 use super::text::TextQuery;
+use crate::embed::Vector;
 
 /// Facts or documents in a batch, and so in one change of a bulk request.
 pub const BATCH_FACTS_MAX: usize = 1000;
@@ -202,7 +203,7 @@ pub struct DocumentRow {
     /// Where it is.
     pub collection: CollectionId,
     /// Its vector; `None` where it has none.
-    pub vector: Option<Box<[f32]>>,
+    pub vector: Option<Vector>,
 }
 
 /// What is different from a revision on: how an index follows.

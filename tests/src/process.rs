@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -70,9 +70,27 @@ impl Process {
             .unwrap_or_else(|error| panic!("{} cannot be signalled: {error}", self.name));
     }
 
-    /// SIGSTOP: it stays, and does nothing.
+    /// SIGSTOP: it stays, and does nothing. A thread that is at work stops a little later than the signal is sent, so this
+    /// returns when all have.
+    ///
+    /// # Panics
+    /// When one does not within the deadline.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
+        let end = Instant::now() + DEADLINE;
+        while !self.is_stopped() {
+            assert!(Instant::now() < end, "{} does not stop", self.name);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether every thread is stopped (state `T` in proc(5), after the name in brackets).
+    fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid().as_raw_pid()));
+        tasks.into_iter().flatten().flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
     }
 
     /// SIGCONT after [`Self::freeze`].

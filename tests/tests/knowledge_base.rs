@@ -3,6 +3,7 @@
 
 mod knowledge_base {
     mod api_tests;
+    mod backup_tests;
     mod bulk_tests;
     mod change_tests;
     mod fail_point_tests;

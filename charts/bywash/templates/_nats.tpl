@@ -4,7 +4,7 @@ subjects are those of reading a stream; only the set-up makes streams, and the k
 */}}
 {{- define "bywash.natsPermissions" -}}
 knowledge-base:
-  publish: ["kb.>", state.kb, "$JS.API.STREAM.*.KB", "$JS.API.STREAM.MSG.GET.KB", "$JS.API.DIRECT.GET.KB"]
+  publish: ["kb.>", state.kb, state.adapter, "$JS.API.STREAM.*.KB", "$JS.API.STREAM.MSG.GET.KB", "$JS.API.DIRECT.GET.KB"]
   subscribe: ["cmd.kb.>"]
 governor:
   publish: ["governor.>", state.governor]

@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::embed::EmbedderConfig;
+use crate::maintenance::Task;
 
 /// Where facts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,7 +26,13 @@ pub struct Config {
     pub common: CommonConfig,
 
     /// Directory for the store; one process at a time
-    #[arg(long, env = "BYWASH_DATA_DIR", value_name = "DIR", default_value = ".bywash/knowledge-base")]
+    #[arg(
+        long,
+        env = "BYWASH_DATA_DIR",
+        value_name = "DIR",
+        default_value = ".bywash/knowledge-base",
+        global = true
+    )]
     pub data_dir: PathBuf,
 
     /// Where facts are kept
@@ -49,6 +56,10 @@ pub struct Config {
     /// What makes vectors of documents.
     #[command(flatten)]
     pub embedder: EmbedderConfig,
+
+    /// Something to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
 }
 
 impl ServiceConfig for Config {

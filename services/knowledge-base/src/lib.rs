@@ -10,6 +10,7 @@ pub mod error;
 pub mod fail_point;
 pub mod grammar;
 pub mod graph;
+mod maintenance;
 pub mod relay;
 pub mod search;
 pub mod store;
@@ -43,11 +44,15 @@ const VECTORS_DIRECTORY: &str = "vectors";
 /// How long a stop waits for the store's last commit and the move of its log.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs the knowledge base until the stop.
+/// Does what the settings say: serves until the stop, or a task of `maintenance.rs`.
 ///
 /// # Errors
 /// [`StartError`] when the port is taken, the settings cannot work, or the store cannot be opened.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
+    if let Some(task) = config.task {
+        let done = tokio::task::spawn_blocking(move || maintenance::run(&task, &config.data_dir)).await;
+        return done.map_err(StartError::service)?;
+    }
     fail_point::arm_from_environment()?;
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;

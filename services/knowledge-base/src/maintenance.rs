@@ -117,15 +117,16 @@ fn restore(data_dir: &Path, from: &Path) -> Result<String, TaskError> {
     if vectors.exists() {
         std::fs::remove_dir_all(&vectors).map_err(TaskError::io(&vectors))?;
     }
-    let kept = restored.replaced.map_or_else(String::new, |path| format!("; what was there is {}", path.display()));
+    let kept =
+        restored.replaced.map_or_else(String::new, |path| format!("; what was there is {}", path.display()));
     Ok(format!("revision {} is back, as epoch {}{kept}", restored.revision, restored.epoch))
 }
 
 fn verify(data_dir: &Path) -> Result<String, TaskError> {
     match store_in(data_dir)?.verify().map_err(TaskError::store)? {
-        Verdict::Sound { facts, documents, changes, revision } => Ok(format!(
-            "sound: {facts} facts, {documents} documents, {changes} changes, revision {revision}"
-        )),
+        Verdict::Sound { facts, documents, changes, revision } => {
+            Ok(format!("sound: {facts} facts, {documents} documents, {changes} changes, revision {revision}"))
+        }
         Verdict::Damaged(what) => Err(TaskError::Damaged(what)),
     }
 }

@@ -38,7 +38,10 @@ pub use model::{
     CONTEXT_BYTES_MAX, Change, Confidence, Context, Digest, Epoch, FactId, NewFact, Origin, Revision,
     Snapshot, StoredFact, UnixMillis, hex,
 };
-pub use sqlite::{OpenError, READ_TIME_MAX, SchemaError, SqliteOptions, SqliteStore, StoreThreads};
+pub use sqlite::{
+    OpenError, READ_TIME_MAX, SchemaError, SqliteMaintenance, SqliteOptions, SqliteStore, StoreThreads,
+    Verdict,
+};
 pub use text::{SEARCH_WORDS_MAX, TextQuery};
 
 /// A store, shared. Cheap to clone; its threads end when the last clone is gone.

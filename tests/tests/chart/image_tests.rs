@@ -114,12 +114,13 @@ fn versions_are_those_that_the_tests_run_with() {
 /// The base image holds the C library and GCC's run-time libraries.
 #[test]
 fn binaries_need_no_library_beyond_the_base_image() {
-    const BASE: [&str; 9] = [
+    const BASE: [&str; 10] = [
         "ld-linux",
         "libc.so",
         "libdl.so",
         "libgcc_s.so",
         "libm.so",
+        "libmvec.so",
         "libpthread.so",
         "librt.so",
         "libstdc++.so",

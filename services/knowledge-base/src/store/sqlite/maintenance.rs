@@ -133,8 +133,9 @@ impl SqliteMaintenance {
             return Ok(Verdict::Damaged(verdict));
         }
         let position = Position::load(&transaction)?;
-        let found = check_log(&transaction, &position)
-            .and_then(|changes| Ok((changes, check_facts(&transaction, &position)?, check_documents(&transaction, &position)?)));
+        let found = check_log(&transaction, &position).and_then(|changes| {
+            Ok((changes, check_facts(&transaction, &position)?, check_documents(&transaction, &position)?))
+        });
         match found {
             Ok((changes, facts, documents)) => {
                 Ok(Verdict::Sound { facts, documents, changes, revision: position.revision })

@@ -10,6 +10,7 @@ mod fact_queries;
 mod facts;
 mod fts;
 mod log;
+mod maintenance;
 mod open;
 mod position;
 mod reader;
@@ -27,6 +28,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::Span;
 
+pub use maintenance::{SqliteMaintenance, Verdict};
 pub use open::{OpenError, SqliteOptions};
 pub use reader::READ_TIME_MAX;
 pub use schema::SchemaError;

@@ -69,6 +69,7 @@ async fn a_backup_made_while_writing_goes_on_is_one_moment_and_comes_back_as_a_n
     let facts = count["count"].as_u64().expect("a count");
     assert!((1..=51).contains(&facts) && count["revision"] == facts, "one moment: {count}");
     assert_ne!(count["epoch"], before.epoch.as_str(), "clients of the other history must notice");
+    caught_up(&nats, &service).await;
     add(&service, "P(after)").await;
     let after = caught_up(&nats, &service).await;
     assert_eq!((after.first, after.last), (facts + 1, facts + 1), "the stream begins anew behind the backup");

@@ -11,6 +11,8 @@ use clap::{Parser, ValueEnum};
 pub enum StoreKind {
     /// In a file of this process.
     Sqlite,
+    /// In a PostgreSQL that several processes share.
+    Postgres,
 }
 
 /// Keeps facts, finds them, and tells every change to NATS.
@@ -21,13 +23,25 @@ pub struct Config {
     #[command(flatten)]
     pub common: CommonConfig,
 
-    /// Directory for the store; one process at a time
+    /// Directory for the store, or for what is derived from one in PostgreSQL; one process at a time
     #[arg(long, env = "BYWASH_DATA_DIR", value_name = "DIR", default_value = ".bywash/knowledge-base")]
     pub data_dir: PathBuf,
 
     /// Where facts are kept
     #[arg(long, env = "BYWASH_STORE", value_name = "KIND", default_value = "sqlite")]
     pub store: StoreKind,
+
+    /// PostgreSQL 15 or newer: postgres://user@host:port/database, also of several hosts; `?sslmode=require` for TLS
+    #[arg(long, env = "BYWASH_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    pub postgres_url: Option<String>,
+
+    /// File with the password for it
+    #[arg(long, env = "BYWASH_POSTGRES_PASSWORD_FILE", value_name = "FILE")]
+    pub postgres_password_file: Option<PathBuf>,
+
+    /// PEM file with the authorities that its certificate may be signed by; default: those of the system
+    #[arg(long, env = "BYWASH_POSTGRES_CA_FILE", value_name = "FILE")]
+    pub postgres_ca_file: Option<PathBuf>,
 
     /// Copies of the stream KB; needs as many NATS servers
     #[arg(long, env = "BYWASH_STREAM_REPLICAS", value_name = "COUNT", default_value_t = 1)]

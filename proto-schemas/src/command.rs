@@ -43,7 +43,7 @@ pub mod code {
 pub const KB_STATUS: &str = "cmd.kb.status";
 /// The first page of a search.
 pub const KB_SEARCH: &str = "cmd.kb.search";
-/// A walk through the graph.
+/// The first page of a walk through the graph.
 pub const KB_TRAVERSE: &str = "cmd.kb.traverse";
 /// What a knowledge base subscribes to in its queue group.
 pub const KB_ANY: &str = "cmd.kb.*";
@@ -63,7 +63,7 @@ pub const KB_GROUP: &str = "kb";
 /// Queue group of the governors.
 pub const GOVERNOR_GROUP: &str = "governor";
 
-/// The next page of a search, from the instance that gave the first.
+/// The next page of a search or a walk, from the instance that gave the first.
 pub fn kb_next(instance: &str) -> String {
     format!("cmd.kb.{}.next", names::encode(instance))
 }
@@ -82,7 +82,7 @@ pub struct CommandSpec {
     pub subject: &'static str,
     /// Message of the request; empty where the body is not read.
     pub request: &'static str,
-    /// Message of the answer; empty where there is none yet.
+    /// Message of the answer, or of each that it may be, separated by ` or `; empty where there is none yet.
     pub answer: &'static str,
 }
 
@@ -99,8 +99,8 @@ const fn row(
 pub const COMMANDS: [CommandSpec; 9] = [
     row("kb.status", KB_STATUS, "", "KnowledgeBaseStatus"),
     row("kb.search", KB_SEARCH, "SearchRequest", "SearchPage"),
-    row("kb.next", "cmd.kb.<instance>.next", "NextPageRequest", "SearchPage"),
-    row("kb.traverse", KB_TRAVERSE, "", ""),
+    row("kb.next", "cmd.kb.<instance>.next", "NextPageRequest", "SearchPage or TraversePage"),
+    row("kb.traverse", KB_TRAVERSE, "TraverseRequest", "TraversePage"),
     row("governor.status", GOVERNOR_STATUS, "", "GovernorStatus"),
     row("governor.control", GOVERNOR_CONTROL, "GovernorControlRequest", "GovernorControlResult"),
     row("governor.engine", GOVERNOR_ENGINE, "EngineControlRequest", "GovernorControlResult"),

@@ -4,8 +4,11 @@
 mod knowledge_base {
     mod api_tests;
     mod bulk_tests;
+    mod change_tests;
     mod fail_point_tests;
+    mod graph_tests;
     mod log;
+    mod postgres_tests;
     mod relay_tests;
     mod start_tests;
     mod trace_tests;

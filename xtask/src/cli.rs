@@ -32,7 +32,9 @@ enum Task {
     Codegen,
     /// Render the chart into `k8s/bywash.yaml`
     Render,
-    /// Install tools into `.tools/`: all of them, or those named
+    /// Make the knowledge base's table of embeddings anew from the published model, 80 MB; the same bytes again
+    EmbeddingTable,
+    /// Install tools into `.tools/`: all that most tasks need, or those named
     Tools {
         /// Names from xtask/tools.json, such as nats-server or helm
         names: Vec<String>,
@@ -95,6 +97,7 @@ pub fn dispatch() -> Result<()> {
         Task::Bench(passed_on) => checks::bench(&project, &passed_on.arguments),
         Task::Codegen => checks::codegen(&project),
         Task::Render => chart::render(&project),
+        Task::EmbeddingTable => checks::embedding_table(&project),
         Task::Tools { bench: true, .. } => tools::install_for_bench(&project),
         Task::Tools { names, .. } => tools::install(&project, &names),
         Task::Dataset { output } => dataset::write(&project, output.as_deref()),

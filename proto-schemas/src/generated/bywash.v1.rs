@@ -371,6 +371,157 @@ impl ::prost::Name for SearchPage {
         "/bywash.v1.SearchPage".into()
     }
 }
+/// Request of `cmd.kb.traverse`: everything that is reached from an entity, breadth first.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraverseRequest {
+    /// The entity where it starts.
+    #[prost(string, tag = "1")]
+    pub start_vertex: ::prost::alloc::string::String,
+    /// The predicates whose facts are followed, separated by commas, at most 32; all where absent or empty.
+    #[prost(string, optional, tag = "2")]
+    pub edge_collection: ::core::option::Option<::prost::alloc::string::String>,
+    /// `outbound` (from a fact's first argument to its second), `inbound` or `any`; `outbound` where absent.
+    #[prost(string, optional, tag = "3")]
+    pub direction: ::core::option::Option<::prost::alloc::string::String>,
+    /// Steps from the start, 1 to 10; 3 where absent.
+    #[prost(int32, optional, tag = "4")]
+    pub max_depth: ::core::option::Option<i32>,
+    /// Most nodes, 1 to 10,000; 10,000 where absent.
+    #[prost(int32, optional, tag = "5")]
+    pub limit: ::core::option::Option<i32>,
+    /// Most edges, 1 to 50,000; 50,000 where absent.
+    #[prost(int32, optional, tag = "6")]
+    pub edge_limit: ::core::option::Option<i32>,
+}
+impl ::prost::Name for TraverseRequest {
+    const NAME: &'static str = "TraverseRequest";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraverseRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraverseRequest".into()
+    }
+}
+/// An entity that was reached.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphNode {
+    /// What names it.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// What it is called; the same.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// Steps from the start.
+    #[prost(double, tag = "3")]
+    pub depth: f64,
+}
+impl ::prost::Name for GraphNode {
+    const NAME: &'static str = "GraphNode";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GraphNode".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GraphNode".into()
+    }
+}
+/// A fact between two entities.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphEdge {
+    /// Its first argument.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    /// Its second.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// Its predicate.
+    #[prost(string, tag = "3")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Its number.
+    #[prost(double, tag = "4")]
+    pub fact_id: f64,
+}
+impl ::prost::Name for GraphEdge {
+    const NAME: &'static str = "GraphEdge";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.GraphEdge".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.GraphEdge".into()
+    }
+}
+/// A part of a walk: exactly one of the two.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraverseItem {
+    /// Reached for the first time.
+    #[prost(message, optional, tag = "1")]
+    pub node: ::core::option::Option<GraphNode>,
+    /// Both of its ends were told before.
+    #[prost(message, optional, tag = "2")]
+    pub edge: ::core::option::Option<GraphEdge>,
+}
+impl ::prost::Name for TraverseItem {
+    const NAME: &'static str = "TraverseItem";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraverseItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraverseItem".into()
+    }
+}
+/// Answer to `cmd.kb.traverse` and to `cmd.kb.<instance>.next`: in the order in which it was found, in pages.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TraversePage {
+    /// At most 500, and about 256 KiB.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<TraverseItem>,
+    /// Items on all pages together.
+    #[prost(double, tag = "2")]
+    pub total: f64,
+    /// Nodes on all pages together.
+    #[prost(double, tag = "3")]
+    pub total_nodes: f64,
+    /// Edges on all pages together.
+    #[prost(double, tag = "4")]
+    pub total_edges: f64,
+    /// Set where there is more than the pages tell: `nodes` or `edges` (as many as were asked for), `bytes` or `steps` (as
+    /// much as a walk may give or look at).
+    #[prost(string, optional, tag = "5")]
+    pub truncated: ::core::option::Option<::prost::alloc::string::String>,
+    /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
+    #[prost(string, tag = "6")]
+    pub instance: ::prost::alloc::string::String,
+    /// Cursor of the next page; absent on the last. Valid for 60 s, and asking twice gives the same page.
+    #[prost(string, optional, tag = "7")]
+    pub next: ::core::option::Option<::prost::alloc::string::String>,
+    /// Time that the process needed for this page.
+    #[prost(double, tag = "8")]
+    pub duration_ms: f64,
+    /// The revision that the walk saw.
+    #[prost(double, tag = "9")]
+    pub revision: f64,
+    /// Its epoch.
+    #[prost(string, tag = "10")]
+    pub epoch: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TraversePage {
+    const NAME: &'static str = "TraversePage";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.TraversePage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.TraversePage".into()
+    }
+}
 /// Request of `cmd.kb.<instance>.next`.
 #[derive(utoipa::ToSchema)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,23 +2,35 @@
 
 mod body;
 mod bulk;
+mod caught_up;
+mod changes;
+mod collections;
+mod documents;
+mod export;
 mod facts;
 mod framing;
+mod graph;
+pub(crate) mod graph_questions;
+mod progress;
+mod routes;
 mod search;
+mod statistics;
 mod status;
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use chassis::{ApiError, Endpoints, Identity, Operation, Role, observe};
+use chassis::{ApiError, Identity, observe};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+pub use routes::router;
 pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
 
+use crate::embed::StaticTable;
 use crate::error::log_read_failure;
+use crate::graph::GraphIndex;
 use crate::relay::RelayStatus;
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
 
@@ -32,83 +44,21 @@ const RETRY_AFTER_S: u32 = 1;
 #[derive(Clone)]
 pub struct ApiState {
     store: Store,
+    graph: GraphIndex,
     relay: RelayStatus,
     instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
+    static_table: &'static StaticTable,
 }
 
 impl ApiState {
-    /// The API over `store`; `relay` says how far the relay has come, and `instance` names this process.
-    pub fn new(store: Store, relay: RelayStatus, instance: &str) -> Self {
+    /// The API over `store` and the `graph` that follows it; `relay` says how far the relay has come, and `instance`
+    /// names this process.
+    pub fn new(store: Store, graph: GraphIndex, relay: RelayStatus, instance: &str) -> Self {
         let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
-        Self { store, relay, instance: instance.into(), bulk_requests }
+        let static_table = StaticTable::built_in();
+        Self { store, graph, relay, instance: instance.into(), bulk_requests, static_table }
     }
-}
-
-/// All endpoints of the knowledge base. What every service has (health, metrics, keys) comes from
-/// `chassis::http::router`.
-pub fn router(state: ApiState) -> Endpoints {
-    let list = Operation::get("A page of facts, in the order of their numbers")
-        .needs(Role::Read)
-        .query::<facts::ListQuery>()
-        .gives::<facts::Page>(200, "The page, and a cursor where there is more")
-        .refuses(400, &["invalid_limit", "invalid_cursor"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let add = Operation::post("Adds a fact")
-        .needs(Role::Write)
-        .takes::<body::FactBody>()
-        .gives::<facts::AddedFact>(201, "It is in the store, on disk")
-        .refuses(409, &["duplicate"])
-        .refuses(422, &["unparsable", "context_too_long", "invalid_confidence"])
-        .refuses(503, &["overloaded", "stopping"])
-        .refuses(507, &["storage_full"]);
-    let count =
-        Operation::get("How many facts there are").needs(Role::Read).gives::<facts::Count>(200, "Now");
-    let import =
-        Operation::post("Adds many facts, one a line or element; a line that is no fact stops nothing")
-            .needs(Role::Write)
-            .query::<bulk::BulkQuery>()
-            .takes_text(&bulk::MEDIA_TYPES, "Any number of facts, read as they arrive")
-            .gives::<bulk::Report>(200, "What became of each; the counts add up to the lines")
-            .refuses(400, &["malformed_json", "unreadable_body"])
-            .refuses(415, &["unsupported_media_type"])
-            .refuses(503, &["overloaded", "stopping"])
-            .refuses(507, &["storage_full"]);
-    let by_id = Operation::get("One fact")
-        .needs(Role::Read)
-        .path("id", "Its number")
-        .gives::<facts::OneFact>(200, "The fact")
-        .refuses(400, &["invalid_id"])
-        .refuses(404, &["no_such_fact"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let search = Operation::post("Facts by the words in them, the best first")
-        .needs(Role::Read)
-        .takes::<search::SearchBody>()
-        .gives::<search::SearchAnswer>(200, "What was found")
-        .refuses(400, &["invalid_limit"])
-        .refuses(422, &["not_available", "empty_query", "query_too_long", "invalid_confidence"])
-        .refuses(503, &["overloaded", "too_slow", "stopping"]);
-    let status = Operation::get("What the knowledge base says about itself");
-    let limits = Operation::get("What a client can make grow, and how far");
-    Endpoints::new()
-        .route("/api/facts", get(facts::list).post(facts::add), [list, add])
-        .route("/api/facts/count", get(facts::count), [count])
-        .route("/api/facts/bulk", post(bulk::import), [import])
-        .route("/api/facts/{id}", get(facts::by_id), [by_id])
-        .route("/api/search", post(search::search), [search])
-        .route(
-            "/api/status",
-            get(status::status),
-            [status
-                .needs(Role::Read)
-                .gives::<status::StatusAnswer>(200, "As last known; nothing is asked for it")],
-        )
-        .route(
-            "/api/limits",
-            get(status::limits),
-            [limits.needs(Role::Read).gives::<status::Limits>(200, "The limits")],
-        )
-        .with_state(state)
 }
 
 /// The state in which an answer was true; part of every answer.

@@ -6,6 +6,8 @@ use chassis::CommonConfig;
 use chassis::process::ServiceConfig;
 use clap::{Parser, ValueEnum};
 
+use crate::store::PostgresUrl;
+
 /// Where facts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
@@ -33,7 +35,7 @@ pub struct Config {
 
     /// PostgreSQL 15 or newer: postgres://user@host:port/database, also of several hosts; `?sslmode=require` for TLS
     #[arg(long, env = "BYWASH_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
-    pub postgres_url: Option<String>,
+    pub postgres_url: Option<PostgresUrl>,
 
     /// File with the password for it
     #[arg(long, env = "BYWASH_POSTGRES_PASSWORD_FILE", value_name = "FILE")]

@@ -64,6 +64,15 @@ impl Fact {
         self.term.name.as_str()
     }
 
+    /// The two entities that this fact connects: the arguments of a binary fact that is not negated, where both are
+    /// entities.
+    pub fn edge(&self) -> Option<(&str, &str)> {
+        match self.term.arguments() {
+            [from, to] if !self.negated => Some((from.entity()?, to.entity()?)),
+            _ => None,
+        }
+    }
+
     /// Calls `visit` with each word and each string of at most [`ENTITY_BYTES_MAX`] bytes among the arguments, nested
     /// ones included, in order and with repetitions. The units of quantities are words too; names of terms are not.
     pub fn each_entity<'a>(&'a self, visit: &mut impl FnMut(&'a str)) {
@@ -90,18 +99,26 @@ impl Term {
     fn each_entity<'a>(&'a self, visit: &mut impl FnMut(&'a str)) {
         for argument in &self.arguments {
             match argument {
-                Argument::Word(word) => visit_short(word.as_str(), visit),
-                Argument::Text(text) => visit_short(text, visit),
                 Argument::Term(term) => term.each_entity(visit),
-                Argument::Number(_) => {}
+                other => {
+                    if let Some(entity) = other.entity() {
+                        visit(entity);
+                    }
+                }
             }
         }
     }
 }
 
-fn visit_short<'a>(text: &'a str, visit: &mut impl FnMut(&'a str)) {
-    if text.len() <= ENTITY_BYTES_MAX {
-        visit(text);
+impl Argument {
+    /// The word or short string, where this is one.
+    fn entity(&self) -> Option<&str> {
+        let text = match self {
+            Self::Word(word) => word.as_str(),
+            Self::Text(text) => text,
+            Self::Number(_) | Self::Term(_) => return None,
+        };
+        (text.len() <= ENTITY_BYTES_MAX).then_some(text)
     }
 }
 
@@ -212,5 +229,18 @@ mod tests {
         let mut seen = Vec::new();
         fact.each_entity(&mut |entity| seen.push(entity));
         assert_eq!(seen, ["Ada", "New York", "kg"]);
+    }
+
+    #[test]
+    fn a_binary_fact_that_is_not_negated_connects_two_entities() {
+        let edge =
+            |text: &str| parse(text).unwrap().edge().map(|(from, to)| (from.to_owned(), to.to_owned()));
+        let both = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
+        assert_eq!(edge("LivesIn(Ada, \"New York\")"), both("Ada", "New York"));
+        assert_eq!(edge("Likes(Ada, \"Ada\")"), both("Ada", "Ada"), "a word and a string are one entity");
+        let long = format!("Gloss(Ada, \"{}\")", "x".repeat(ENTITY_BYTES_MAX + 1));
+        for no_edge in ["-Likes(Ada, Bob)", "P(Ada)", "P(a, b, c)", "P(a, 1)", "P(a, Q(1, kg))", &long] {
+            assert_eq!(edge(no_edge), None, "{no_edge}");
+        }
     }
 }

@@ -5,9 +5,11 @@
 pub mod api;
 mod commands;
 pub mod config;
+pub mod embed;
 pub mod error;
 pub mod fail_point;
 pub mod grammar;
+pub mod graph;
 mod opening;
 pub mod relay;
 pub mod store;
@@ -23,6 +25,7 @@ use tokio::task::JoinHandle;
 pub use config::Config;
 
 use api::ApiState;
+use graph::GraphIndex;
 use relay::Relay;
 use store::{Store, StoreMetrics};
 
@@ -46,16 +49,19 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 
     let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
+    let (graph, graph_thread) = GraphIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    watch_graph(graph.clone(), chassis.health.clone(), chassis.shutdown.clone());
 
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
-    let routes = api::router(ApiState::new(store.clone(), relay.status(), &instance));
-    let commands = commands::start(&chassis, store.clone(), relay.status(), &instance);
+    let routes = api::router(ApiState::new(store.clone(), graph.clone(), relay.status(), &instance));
+    let commands = commands::start(&chassis, store.clone(), graph, relay.status(), &instance);
     chassis.serve(routes).await;
 
     // It holds the store and ends with the stop, in a bounded time.
     let _ = commands.await;
     relay.finish().await;
+    let _ = tokio::task::spawn_blocking(move || graph_thread.join()).await;
     // It holds the store, whose threads end with the last who does.
     watching.abort();
     drop(store);
@@ -77,4 +83,18 @@ fn watch_store(store: Store, health: Health, shutdown: Shutdown) -> JoinHandle<(
             }
         }
     })
+}
+
+/// Makes the service unready when the thread that follows the store ends before the stop: what the graph says grows old.
+fn watch_graph(graph: GraphIndex, health: Health, shutdown: Shutdown) {
+    health.require("graph", true);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = graph.failed() => {
+                tracing::error!("the graph does not follow the store any more; restart the service");
+                health.require("graph", false);
+            }
+        }
+    });
 }

@@ -15,7 +15,7 @@ mod sqlite;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use std::sync::Arc;
@@ -26,10 +26,9 @@ pub use backend::{
     Updated, WriteTimings, Written,
 };
 pub use documents::{
-    COLLECTION_NAME_BYTES_MAX, COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DIMENSION_MAX,
-    DOCUMENT_BYTES_MAX, DOCUMENT_KEY_BYTES_MAX, DocumentId, DocumentKey, EmbedderKind, FACTS,
-    FILTER_PAIRS_MAX, METADATA_BYTES_MAX, Metadata, MetadataFilter, NewCollection, NewDocument,
-    StoredDocument,
+    COLLECTION_NAME_BYTES_MAX, COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DOCUMENT_BYTES_MAX,
+    DOCUMENT_KEY_BYTES_MAX, DocumentId, DocumentKey, EmbedderKind, FACTS, FILTER_PAIRS_MAX,
+    METADATA_BYTES_MAX, Metadata, MetadataFilter, NewCollection, NewDocument, StoredDocument,
 };
 pub use error::{ReadError, WriteError};
 pub use metrics::{
@@ -40,7 +39,7 @@ pub use model::{
     CONTEXT_BYTES_MAX, Change, Confidence, Context, Digest, Epoch, FactId, NewFact, Origin, Revision,
     Snapshot, StoredFact, UnixMillis, hex,
 };
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub use sqlite::{OpenError, READ_TIME_MAX, SchemaError, SqliteOptions, SqliteStore, StoreThreads};
 pub use text::{SEARCH_WORDS_MAX, TextQuery};
 

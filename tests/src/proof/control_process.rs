@@ -11,10 +11,11 @@ use anyhow::{Context, Result};
 use axum::middleware::from_fn_with_state;
 use chassis::http::{self, Server, Sockets};
 use chassis::origin::AllowedOrigins;
-use chassis::{Auth, Health, Metrics, lag};
+use chassis::{Auth, Health, Metrics, Shutdown, lag};
 use knowledge_base::api::{self, ApiState};
+use knowledge_base::graph::GraphIndex;
 use knowledge_base::relay::RelayStatus;
-use knowledge_base::store::{Store, StoreMetrics, StoreOptions};
+use knowledge_base::store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 use tokio::net::TcpListener;
 
 use super::control::{Addresses, Broadcast, await_every_client, serve_streams};
@@ -37,10 +38,14 @@ pub fn main(data_dir: PathBuf) -> Result<()> {
 async fn run(data_dir: PathBuf) -> Result<()> {
     let metrics = Metrics::new();
     lag::spawn(&metrics);
-    let options = StoreOptions { data_dir, size_bytes_max: None };
-    let (store, _threads) = Store::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
+    let options = SqliteOptions { data_dir, size_bytes_max: None };
+    let (store, _threads) = SqliteStore::open(&options, StoreMetrics::new(&metrics)).context("the store")?;
+    let store: Store = Arc::new(store);
+    // It goes on until the process ends.
+    let (_running, shutdown) = Shutdown::manual();
+    let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown);
     let broadcast = Arc::new(Broadcast::default());
-    let routes = api::router(ApiState::new(store, RelayStatus::without_relay(), "control"))
+    let routes = api::router(ApiState::new(store, graph, RelayStatus::without_relay(), "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());

@@ -128,6 +128,38 @@ async fn a_search_comes_in_pages_that_hold_every_result_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_walk_comes_in_pages_of_one_moment_and_says_where_it_was_cut() {
+    let platform = Platform::builder().with(Kind::KnowledgeBase).start().await;
+    let asker = Asker::new(&platform.nats, &[Role::Read]).await;
+    let facts: String = (0..1_200).map(|n| format!("Knows(hub, n{n}).\n")).collect();
+    let bulk = platform.http.post(platform.url(Kind::KnowledgeBase, "/api/facts/bulk"));
+    let (_, report) = answer(bulk.header("content-type", "text/plain").body(facts)).await;
+    let path = format!("/api/facts/stats?min_revision={}", report["revision"]);
+    platform.get(Kind::KnowledgeBase, &path).await;
+
+    let mut page = asker.answered(command::KB_TRAVERSE, &json!({"start_vertex": "hub"})).await;
+    let next_subject = command::kb_next(page["instance"].as_str().unwrap());
+    assert_eq!((&page["total_nodes"], &page["total_edges"]), (&json!(1_201), &json!(1_200)), "{page}");
+    let (mut items, mut pages) = (page["items"].as_array().unwrap().clone(), 1);
+    while let Some(cursor) = page.get("next") {
+        platform.add(&format!("Knows(hub, late{pages}).")).await;
+        page = asker.ask(&next_subject, &json!({"cursor": cursor})).await.unwrap();
+        items.extend(page["items"].as_array().unwrap().iter().cloned());
+        pages += 1;
+    }
+    assert_eq!((items.len(), pages), (2_401, 5), "500 are a page");
+    assert_eq!(items[0], json!({"node": {"key": "hub", "label": "hub", "depth": 0}}));
+    assert_eq!(items[1]["node"]["depth"], 1, "{}", items[1]);
+    let edge = json!({"edge": {"from": "hub", "to": items[1]["node"]["key"], "type": "Knows", "fact_id": 1}});
+    assert_eq!(items[2], edge);
+    assert!(!items.iter().any(|item| item.to_string().contains("late")), "the pages are of one moment");
+
+    let few = json!({"start_vertex": "hub", "limit": 3, "edge_collection": "Knows,Other"});
+    let cut = asker.answered(command::KB_TRAVERSE, &few).await;
+    assert_eq!((&cut["total_nodes"], &cut["truncated"]), (&json!(3), &json!("nodes")), "{cut}");
+}
+
+#[tokio::test]
 async fn the_state_of_each_service_is_answered_without_what_is_not_known() {
     let platform = Platform::builder()
         .with(Kind::KnowledgeBase)
@@ -140,7 +172,14 @@ async fn the_state_of_each_service_is_answered_without_what_is_not_known() {
     let added = platform.add_fact().await;
     let status = asker.answered(command::KB_STATUS, &json!({})).await;
     assert_eq!((&status["fact_count"], &status["epoch"]), (&json!(1), &json!(added.epoch)), "{status}");
-    assert_eq!(status.get("entropy"), None, "{status}");
+    assert_eq!(status.get("relay_lag_seconds"), None, "{status}");
+    let figures = || async {
+        let status = asker.answered(command::KB_STATUS, &json!({})).await;
+        let counted = status["unique_predicates"] == 1 && status["unique_entities"].as_f64() > Some(0.0);
+        let kept = ["growth_rate", "connectivity", "entropy"].iter().all(|name| status[name].is_number());
+        if counted && kept { Ok(()) } else { Err(status.to_string()) }
+    };
+    eventually("the graph's figures of one fact", figures).await;
     let status = asker.answered(command::GOVERNOR_STATUS, &json!({})).await;
     assert_eq!((&status["running"], &status["mode"]), (&json!(true), &json!("dry_run")), "{status}");
     let status = asker.answered(&command::gpu_status("node.one"), &json!({})).await;
@@ -156,13 +195,16 @@ async fn a_command_that_makes_no_sense_is_answered_with_its_code() {
     let platform = Platform::builder().with(Kind::KnowledgeBase).start().await;
     let asker = Asker::new(&platform.nats, &[Role::Read]).await;
     asker.answered(command::KB_STATUS, &json!({})).await;
-    let table: [(&str, Value, &str); 7] = [
+    let table: [(&str, Value, &str); 10] = [
         (command::KB_SEARCH, json!({"query": 7}), "invalid_body"),
         (command::KB_SEARCH, json!({}), "empty_query"),
         (command::KB_SEARCH, json!({"query": "a", "limit": 101}), "invalid_limit"),
         (command::KB_SEARCH, json!({"query": "a", "threshold": 2}), "invalid_threshold"),
         (command::KB_SEARCH, json!({"query": "a", "collection": "papers"}), "unknown_collection"),
-        (command::KB_TRAVERSE, json!({}), "not_available"),
+        (command::KB_TRAVERSE, json!({}), "missing_entity"),
+        (command::KB_TRAVERSE, json!({"start_vertex": "nobody"}), "unknown_entity"),
+        (command::KB_TRAVERSE, json!({"start_vertex": "a", "direction": "up"}), "invalid_direction"),
+        (command::KB_TRAVERSE, json!({"start_vertex": "a", "max_depth": 11}), "invalid_depth"),
         ("cmd.kb.drop", json!({}), "unknown_command"),
     ];
     for (subject, body, code) in table {

@@ -30,6 +30,7 @@ mod recovery;
 mod resume_property;
 mod rollout;
 mod slow_client;
+mod snapshot_then_follow;
 mod streams;
 mod themis;
 mod tickets;

@@ -228,14 +228,19 @@ async fn every_sdk_counts_who_follows_a_channel() {
 }
 
 #[tokio::test]
-async fn every_sdk_asks_for_status_and_searches_and_an_unknown_method_is_refused() {
+async fn every_sdk_asks_for_status_searches_and_walks_and_an_unknown_method_is_refused() {
     let platform = Platform::facts_to_clients().await;
-    platform.add("Capital(norway, oslo).").await;
+    let fact = platform.add("Capital(norway, oslo).").await;
+    let path = format!("/api/facts/stats?min_revision={}", fact.revision);
+    platform.get(Kind::KnowledgeBase, &path).await;
     for client in &mut connected(&platform).await {
         let status = client.run("rpc", json!({"method": "get_status", "data": {}})).await;
         assert!(status["knowledge_base"].is_object(), "{}: {status}", client.name());
         let found = client.run("rpc", json!({"method": "search", "data": {"query": "oslo"}})).await;
         assert!(found.to_string().contains("Capital(norway, oslo)."), "{}: {found}", client.name());
+        let start = json!({"start_vertex": "oslo", "direction": "inbound"});
+        let walked = client.run("rpc", json!({"method": "traverse", "data": start})).await;
+        assert_eq!(walked["items"][1]["node"]["key"], "norway", "{}: {walked}", client.name());
         let refused = client.refused("rpc", json!({"method": "dance", "data": {}})).await;
         assert_eq!(refused["code"], METHOD_NOT_FOUND, "{}: {refused}", client.name());
     }

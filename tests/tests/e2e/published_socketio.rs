@@ -123,6 +123,27 @@ async fn the_socket_io_client_gets_answers_by_acknowledgement_and_by_event() {
 }
 
 #[tokio::test]
+async fn the_socket_io_client_walks_the_graph_and_is_told_its_figures() {
+    let platform = Platform::facts_to_clients().await;
+    let fact = platform.add("Capital(norway, oslo).").await;
+    let path = format!("/api/facts/stats?min_revision={}", fact.revision);
+    platform.get(Kind::KnowledgeBase, &path).await;
+    for way in ways() {
+        let mut client = connected(&platform, &way).await;
+        let metrics = received(&client, "initial_data").await["kb_metrics"].clone();
+        assert_eq!((&metrics["fact_count"], &metrics["connectivity"]), (&json!(1), &json!(0.5)), "{metrics}");
+        assert_eq!((&metrics["unique_predicates"], &metrics["unique_entities"]), (&json!(1), &json!(2)));
+        assert!(metrics["entropy"] == 0 && metrics["growth_rate"].is_number(), "{metrics}");
+
+        let traverse = json!({"command": "traverse", "arguments": {"start_vertex": "norway"}});
+        let walked = client.run("ask", json!({"name": "run_command", "values": [traverse]})).await;
+        let keys: Vec<_> = walked["result"]["items"].as_array().into_iter().flatten().collect();
+        assert_eq!((keys.len(), &walked["is_last"]), (3, &json!(true)), "{way}: {walked}");
+        assert_eq!(keys[2]["edge"]["type"], "Capital", "{way}: {walked}");
+    }
+}
+
+#[tokio::test]
 async fn the_socket_io_client_is_told_that_a_command_is_unknown_and_stays_connected() {
     let platform = Platform::facts_to_clients().await;
     for way in ways() {

@@ -40,7 +40,9 @@ async fn stream_agrees(platform: &Platform) -> BTreeMap<u64, String> {
         let facts = body["facts"].as_array().cloned().unwrap_or_default();
         let committed: BTreeMap<u64, String> = facts
             .iter()
-            .map(|fact| (fact["added_in"].as_u64().unwrap(), fact["statement"].as_str().unwrap().to_owned()))
+            .map(|fact| {
+                (fact["changed_in"].as_u64().unwrap(), fact["statement"].as_str().unwrap().to_owned())
+            })
             .collect();
         let published = on_the_stream(platform).await?;
         if published == committed {

@@ -1,6 +1,8 @@
 //! `/api/v3/ws/*`, as ThemisDB's clients use it: with a plain WebSocket client, and with Python's `websockets`.
 
-use bywash_tests::platform::Platform;
+use std::collections::BTreeSet;
+
+use bywash_tests::platform::{Platform, answer};
 use bywash_tests::published::Published;
 use bywash_tests::scratch::Scratch;
 use bywash_tests::service::{Kind, Service};
@@ -100,6 +102,54 @@ async fn searches_in_a_row_are_answered_in_their_order() {
     let answer = |query: &str| [query.to_owned(), "a result".to_owned(), "search_complete".to_owned()];
     let last = ["nothing-of-that-name".to_owned(), "search_complete".to_owned()];
     assert_eq!(told, [&answer("marmot")[..], &answer("otter")[..], &last[..]].concat());
+}
+
+#[tokio::test]
+async fn a_walk_is_told_node_by_node_and_edge_by_edge_through_all_its_pages() {
+    let platform = Platform::facts_to_clients().await;
+    // Two levels with 600 edges in all, which is more than a page; a fact of another predicate leads elsewhere.
+    let first = (0..30).map(|n| format!("Knows(hub, n{n}).\n"));
+    let second = (0..570).map(|n| format!("Knows(n{}, m{n}).\n", n % 30));
+    let facts: String = first.chain(second).chain(["Likes(hub, other).\n".to_owned()]).collect();
+    let bulk = platform.http.post(platform.url(Kind::KnowledgeBase, "/api/facts/bulk"));
+    let (_, report) = answer(bulk.header("content-type", "text/plain").body(facts)).await;
+    let path = format!("/api/facts/stats?min_revision={}", report["revision"]);
+    let (_, figures) = platform.get(Kind::KnowledgeBase, &path).await;
+    assert_eq!(figures["edges"], 601, "{figures}");
+
+    let mut ws = open(&platform, "graph/traverse").await;
+    let walk = json!({
+        "action": "traverse", "start_vertex": "hub", "edge_collection": "Knows", "direction": "outbound",
+        "max_depth": 2,
+    });
+    send(&mut ws, walk).await;
+    let complete = ws.of_type("traversal_complete").await;
+    assert_eq!(complete, json!({"type": "traversal_complete", "total_nodes": 601, "total_edges": 600}));
+    let all = seen(&ws);
+    assert_eq!(all[0], json!({"type": "traversal_started", "start_vertex": "hub"}));
+    let hub = json!({"type": "node", "data": {"_key": "hub", "label": "hub"}, "index": 0, "total": 601});
+    assert_eq!(all[1], hub);
+    let mut nodes = BTreeSet::new();
+    let mut edges = 0;
+    for told in &all[1..all.len() - 1] {
+        if told["type"] == "node" {
+            assert_eq!((&told["index"], &told["total"]), (&json!(nodes.len()), &json!(601)), "{told}");
+            assert!(nodes.insert(told["data"]["_key"].as_str().unwrap()), "{told}: once");
+        } else {
+            assert_eq!((&told["type"], &told["data"]["type"]), (&json!("edge"), &json!("Knows")), "{told}");
+            let ends = ["_from", "_to"].map(|end| told["data"][end].as_str().unwrap());
+            assert!(ends.iter().all(|end| nodes.contains(end)), "{told}: both ends were told before");
+            edges += 1;
+        }
+    }
+    assert_eq!((nodes.len(), edges, nodes.contains("other")), (601, 600, false));
+
+    let before = ws.inbox.len();
+    send(&mut ws, json!({"action": "traverse", "start_vertex": "nobody"})).await;
+    let told = ws.inbox.wait("the error", |all| all.get(before + 1).cloned()).await;
+    assert!(matches!(&told, Incoming::Json(json) if is_error(json, "unknown_entity")), "{told:?}");
+    send(&mut ws, json!({"action": "ping"})).await;
+    ws.of_type("pong").await;
 }
 
 #[tokio::test]

@@ -43,7 +43,9 @@ async fn a_fact_is_added_found_listed_counted_and_not_added_twice() {
     let (_, count) = get(&service, "/api/facts/count").await;
     assert_eq!(count, json!({"count": 1, "revision": 1, "epoch": added["epoch"]}));
     let (_, found) = post(&service, "/api/search", &json!({"query": "moon mass* OR"})).await;
-    assert_eq!(found["results"], json!([]), "operators are words");
+    assert_eq!(found["results"][0]["id"], 1, "operators are words, and one that is there will do");
+    let (_, found) = post(&service, "/api/search", &json!({"query": "mass* OR"})).await;
+    assert_eq!(found["results"], json!([]));
     let (_, found) = post(&service, "/api/search", &json!({"query": "moon", "min_confidence": 0.5})).await;
     assert_eq!(found["results"][0]["id"], 1);
     assert!(found["results"][0]["score"].as_f64() > Some(0.0) && found["revision"] == 1, "{found}");
@@ -120,6 +122,15 @@ async fn bad_requests_have_their_codes() {
         ("/api/facts?limit=1001", (400, "invalid_limit")),
         ("/api/facts?limit=x", (400, "invalid_query")),
         ("/api/facts?cursor=zzz", (400, "invalid_cursor")),
+        ("/api/facts?cursor=0123456789abcdef-1", (409, "other_epoch")),
+        ("/api/facts?min_revision=x", (400, "invalid_revision")),
+        ("/api/facts?min_revision=0123456789abcdef:1", (409, "other_epoch")),
+        ("/api/facts?min_revision=1", (503, "revision_not_reached")),
+        ("/api/facts/export?format=xml", (400, "invalid_query")),
+        ("/api/kb/changes?from_revision=2", (400, "revision_beyond_end")),
+        ("/api/kb/changes?limit=0", (400, "invalid_limit")),
+        ("/api/kb/changes?wait_ms=60000", (400, "invalid_wait")),
+        ("/api/kb/changes?epoch=0", (409, "other_epoch")),
         ("/api/facts/abc", (400, "invalid_id")),
         ("/api/facts/99999999999999999999", (400, "invalid_id")),
         ("/api/facts/18446744073709551615", (404, "no_such_fact")),

@@ -75,6 +75,6 @@ pub async fn assert_is_the_stores(log: &Log, service: &Service) {
         let id = message.body["id"].as_f64().expect("these tests add single facts");
         let fact = get(service, &format!("/api/facts/{id}")).await;
         assert_eq!(fact["statement"], message.body["statement"]);
-        assert_eq!(fact["added_in"].as_f64(), revision);
+        assert_eq!(fact["changed_in"].as_f64(), revision);
     }
 }

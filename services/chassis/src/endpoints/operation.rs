@@ -62,6 +62,11 @@ impl Operation {
         Self::new(HttpMethod::Post, summary)
     }
 
+    /// A `PUT`.
+    pub fn put(summary: &'static str) -> Self {
+        Self::new(HttpMethod::Put, summary)
+    }
+
     /// A `DELETE`.
     pub fn delete(summary: &'static str) -> Self {
         Self::new(HttpMethod::Delete, summary)

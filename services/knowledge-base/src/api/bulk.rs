@@ -2,20 +2,23 @@
 //! batches; a line that is no fact is told by its number and stops nothing.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use chassis::extract::Json;
 use chassis::{ApiError, CanWrite, extract};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, FactError};
 use super::framing::{Framer, FramingError, Record};
-use super::{ApiState, RETRY_AFTER_S, origin, read_error, write_error};
+use super::{ApiState, RETRY_AFTER_S, origin, progress, read_error, write_error};
 use crate::store::{BATCH_FACTS_MAX, Epoch, NewFact, Origin, Revision, SentBatch, Store};
 
 /// Errors that an answer lists; the counts tell of the others.
@@ -37,6 +40,9 @@ pub struct BulkQuery {
     /// Whether nothing is written and only the report is wanted.
     #[serde(default)]
     dry_run: bool,
+    /// Whether the answer is JSON lines: how far it is, once a second, then the report or the error.
+    #[serde(default)]
+    progress: bool,
 }
 
 /// A record that was rejected.
@@ -114,20 +120,20 @@ pub async fn import(
     extract::Query(query): extract::Query<BulkQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let format = Format::of(&headers)?;
-    let _slot = state.bulk_requests.try_acquire().map_err(|_| {
+    let slot = Arc::clone(&state.bulk_requests).try_acquire_owned().map_err(|_| {
         ApiError::unavailable("overloaded", "too many bulk requests are under way; try again", RETRY_AFTER_S)
     })?;
-    let mut import = Import::new(state.store.clone(), format, origin(identity), query.dry_run);
-    let result = import.run(body.into_data_stream()).await;
-    // What is under way is committed whatever else went wrong, and belongs into the report.
-    let last = import.settle().await;
-    let report = json!(import.report);
-    match result.and(last) {
-        Ok(()) => Ok(Json(report)),
-        Err(error) => Err(error.with_details(report)),
+    let import = Import::new(state.store.clone(), format, origin(identity), query.dry_run);
+    let work = |teller| async move {
+        let _slot = slot;
+        import.finish(body.into_data_stream(), teller).await
+    };
+    if query.progress {
+        return Ok(progress::lines(work));
     }
+    work(watch::Sender::default()).await.map(|report| Json(report).into_response())
 }
 
 /// One request under way: some batches are written while the next is read and parsed.
@@ -165,7 +171,19 @@ impl Import {
         }
     }
 
-    async fn run(&mut self, mut body: BodyDataStream) -> Result<(), ApiError> {
+    /// The whole request: the report, or an error that has it in its details.
+    async fn finish(mut self, body: BodyDataStream, teller: watch::Sender<Value>) -> Result<Value, ApiError> {
+        let result = self.run(body, &teller).await;
+        // What is under way is committed whatever else went wrong, and belongs into the report.
+        let last = self.settle().await;
+        let report = json!(self.report);
+        match result.and(last) {
+            Ok(()) => Ok(report),
+            Err(error) => Err(error.with_details(report)),
+        }
+    }
+
+    async fn run(&mut self, mut body: BodyDataStream, teller: &watch::Sender<Value>) -> Result<(), ApiError> {
         let mut framer = self.format.framer();
         while let Some(bytes) = body.next().await {
             let bytes = bytes.map_err(|error| {
@@ -174,6 +192,7 @@ impl Import {
             let framed = framer.push(&bytes, &mut |record| self.take(record));
             while self.records.len() >= BATCH_FACTS_MAX || self.records_bytes >= BATCH_BYTES {
                 self.write_batch().await?;
+                self.tell(teller);
             }
             framed.map_err(|error| malformed(&error))?;
         }
@@ -182,6 +201,16 @@ impl Import {
             self.write_batch().await?;
         }
         framed.map_err(|error| malformed(&error))
+    }
+
+    /// Says how far it is, where somebody wants to know.
+    fn tell(&self, teller: &watch::Sender<Value>) {
+        if teller.receiver_count() > 0 {
+            let Report { added, duplicate, rejected, revision, .. } = &self.report;
+            teller.send_replace(
+                json!({"added": added, "duplicate": duplicate, "rejected": rejected, "revision": revision}),
+            );
+        }
     }
 
     fn take(&mut self, record: Record) {

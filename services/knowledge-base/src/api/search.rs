@@ -6,6 +6,7 @@ use chassis::{ApiError, CanRead, observe};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::caught_up::CaughtUp;
 use super::facts::FactView;
 use super::{ApiState, At, limit_within, read_error};
 use crate::store::{Confidence, TextQuery};
@@ -71,6 +72,7 @@ pub struct SearchAnswer {
 pub async fn search(
     State(state): State<ApiState>,
     _: CanRead,
+    _: CaughtUp,
     Json(body): Json<SearchBody>,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     if body.mode != Mode::Text {

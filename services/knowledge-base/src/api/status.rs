@@ -12,6 +12,7 @@ use super::framing::RECORD_BYTES_MAX;
 use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
 use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
+use crate::graph;
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
 
 /// What the knowledge base says about itself.
@@ -32,10 +33,11 @@ pub struct StatusAnswer {
 /// How far the relay is behind the store.
 #[derive(Debug, Serialize, ToSchema)]
 struct RelayAnswer {
-    /// Whether NATS is there.
+    /// Whether this process is the relay and NATS is there.
     connected: bool,
-    /// Changes that are not published yet.
-    lag_changes: u64,
+    /// Changes that are not published yet; absent where another process is the relay, which knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_changes: Option<u64>,
     /// Age of the oldest of them, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_seconds: Option<f64>,
@@ -80,6 +82,12 @@ pub struct Limits {
     bulk_line_bytes_max: usize,
     bulk_batch_facts_max: usize,
     bulk_errors_max: usize,
+    graph_depth_max: u8,
+    graph_nodes_max: usize,
+    graph_edges_max: usize,
+    graph_neighbours_max: usize,
+    graph_predicates_max: usize,
+    top_names_max: usize,
     #[serde(flatten)]
     at: At,
 }
@@ -99,6 +107,12 @@ pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<Limits> {
         bulk_line_bytes_max: RECORD_BYTES_MAX,
         bulk_batch_facts_max: BATCH_FACTS_MAX,
         bulk_errors_max: ERRORS_MAX,
+        graph_depth_max: graph::DEPTH_MAX,
+        graph_nodes_max: graph::NODES_MAX,
+        graph_edges_max: graph::EDGES_MAX,
+        graph_neighbours_max: graph::NEIGHBOURS_MAX,
+        graph_predicates_max: graph::PREDICATES_MAX,
+        top_names_max: graph::TOP_MAX,
         at: At::new(snapshot.revision, &snapshot.epoch),
     })
 }

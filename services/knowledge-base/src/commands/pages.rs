@@ -1,85 +1,83 @@
-//! Results in pages, and the searches whose further pages somebody may still ask for. Pure: the time is an input.
+//! Results in pages, and the answers whose further pages somebody may still ask for: searches and walks, of which
+//! nothing here knows. Pure: the time is an input.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto_schemas::json;
-use proto_schemas::v1::SearchItem;
 use ring::rand::SystemRandom;
 use tokio::time::Instant;
 
-use crate::store::{Epoch, Revision, hex};
-
-/// Most results on a page: a screen or two, so that the first comes soon.
-const PAGE_ITEMS_MAX: usize = 50;
+use crate::store::hex;
 
 /// Most bytes of the results on a page; a quarter of the 1 MiB that NATS takes as a message by default. One result is
 /// at most some 40 KiB, so a page always has one.
 const PAGE_BYTES_MAX: usize = 256 * 1024;
 
-/// Searches that may have open pages: clients that pull pages do so within seconds, and this is some hundred at once.
+/// Answers that may have open pages: clients that pull pages do so within seconds, and this is some hundred at once.
 /// Beyond it the one that was idle longest is closed.
 const CURSORS_MAX: usize = 256;
 
-/// Bytes of their results in all; beyond it the one that was idle longest is closed. With 100 results of at most some
-/// 20 KiB each, this has room for eight of the largest, and for all 256 of ordinary ones.
+/// Bytes of their results in all; beyond it the one that was idle longest is closed. This has room for six of the
+/// largest walks, for eight of the largest searches, and for all 256 of ordinary ones.
 const CURSORS_BYTES_MAX: usize = 16 << 20;
 
-/// A search whose pages nobody asked for that long is closed.
+/// An answer whose pages nobody asked for that long is closed.
 const CURSOR_IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// The results of one search, and where its pages end.
-#[derive(Debug)]
-pub struct Results {
-    items: Vec<SearchItem>,
-    /// Bytes of each as JSON.
-    sizes: Vec<usize>,
-    /// The revision that the search saw.
-    pub revision: Revision,
-    /// Its epoch.
-    pub epoch: Epoch,
+/// Results that are told in pages, whatever they are.
+pub trait Paged {
+    /// Where their pages end.
+    fn cuts(&self) -> &Cuts;
+
+    /// Bytes that they occupy here.
+    fn kept_bytes(&self) -> usize;
 }
 
-impl Results {
-    /// Measures the items.
-    pub fn new(items: Vec<SearchItem>, revision: Revision, epoch: Epoch) -> Self {
-        let sizes = items.iter().map(|item| json::to_vec(item).len()).collect();
-        Self { items, sizes, revision, epoch }
+/// Where the pages of some results end.
+#[derive(Debug)]
+pub struct Cuts {
+    /// Bytes of each result as JSON, at most.
+    sizes: Vec<u32>,
+    /// Most results on a page.
+    page_items_max: usize,
+}
+
+impl Cuts {
+    /// For results that have at most so many bytes each as JSON.
+    pub fn new(sizes_bytes: impl Iterator<Item = usize>, page_items_max: usize) -> Self {
+        let sizes = sizes_bytes.map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
+        Self { sizes, page_items_max }
     }
 
-    /// How many on all pages.
+    /// How many results on all pages.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.sizes.len()
     }
 
-    /// The results of a page.
-    pub fn items(&self, page: Range<usize>) -> Vec<SearchItem> {
-        self.items[page].to_vec()
+    /// Bytes of all results as JSON, at most.
+    pub fn size(&self) -> usize {
+        self.sizes.iter().map(|size| *size as usize).sum()
     }
 
     /// The page that begins at `from`: as many results as fit, at least one where there is one.
     pub fn page(&self, from: usize) -> Range<usize> {
         let mut bytes = 0;
-        let fits = |size: &&usize| {
+        let fits = |size: &&u32| {
             let first = bytes == 0;
-            bytes += **size;
+            bytes += **size as usize;
             first || bytes <= PAGE_BYTES_MAX
         };
-        from..from + self.sizes[from..].iter().take(PAGE_ITEMS_MAX).take_while(fits).count()
-    }
-
-    fn size(&self) -> usize {
-        self.sizes.iter().sum()
+        from..from + self.sizes[from..].iter().take(self.page_items_max).take_while(fits).count()
     }
 }
 
 /// A page that was asked for by its cursor.
 #[derive(Debug)]
-pub struct Found {
-    /// The search's results.
-    pub results: Arc<Results>,
+pub struct Found<R> {
+    /// All results.
+    pub results: Arc<R>,
     /// Those of the page.
     pub page: Range<usize>,
     /// Cursor of the page after it.
@@ -87,23 +85,29 @@ pub struct Found {
 }
 
 #[derive(Debug)]
-struct Open {
-    results: Arc<Results>,
+struct Open<R> {
+    results: Arc<R>,
     used_at: Instant,
 }
 
-/// Searches with open pages, by a number that cannot be guessed: who has no cursor of a search does not see its pages.
-#[derive(Debug, Default)]
-pub struct Cursors {
-    open: HashMap<String, Open>,
+/// Answers with open pages, by a number that cannot be guessed: who has no cursor of an answer does not see its pages.
+#[derive(Debug)]
+pub struct Cursors<R> {
+    open: HashMap<String, Open<R>>,
     size_bytes: usize,
 }
 
-impl Cursors {
+impl<R> Default for Cursors<R> {
+    fn default() -> Self {
+        Self { open: HashMap::new(), size_bytes: 0 }
+    }
+}
+
+impl<R: Paged> Cursors<R> {
     /// Keeps `results` and gives the cursor of their page at `from`.
-    pub fn open(&mut self, results: Arc<Results>, from: usize, now: Instant) -> String {
+    pub fn open(&mut self, results: Arc<R>, from: usize, now: Instant) -> String {
         self.close_idle(now);
-        let size_bytes = results.size();
+        let size_bytes = results.kept_bytes();
         while self.open.len() >= CURSORS_MAX || self.size_bytes + size_bytes > CURSORS_BYTES_MAX {
             let idlest = self.open.iter().min_by_key(|(_, open)| open.used_at).map(|(id, _)| id.clone());
             let Some(id) = idlest else { break };
@@ -117,17 +121,17 @@ impl Cursors {
         cursor
     }
 
-    /// The page of a cursor; `None` where it is not kept any more or never was one. The last page closes its search;
+    /// The page of a cursor; `None` where it is not kept any more or never was one. The last page closes its answer;
     /// another may be asked for again.
-    pub fn advance(&mut self, text: &str, now: Instant) -> Option<Found> {
+    pub fn advance(&mut self, text: &str, now: Instant) -> Option<Found<R>> {
         self.close_idle(now);
         let (id, from) = text.split_once('-')?;
         let from: usize = from.parse().ok()?;
-        let open = self.open.get_mut(id).filter(|open| from < open.results.len())?;
+        let open = self.open.get_mut(id).filter(|open| from < open.results.cuts().len())?;
         open.used_at = now;
         let results = Arc::clone(&open.results);
-        let page = results.page(from);
-        let next = (page.end < results.len()).then(|| cursor(id, page.end));
+        let page = results.cuts().page(from);
+        let next = (page.end < results.cuts().len()).then(|| cursor(id, page.end));
         if next.is_none() {
             self.close(id);
         }
@@ -139,7 +143,7 @@ impl Cursors {
         self.open.retain(|_, open| {
             let keep = now.duration_since(open.used_at) < CURSOR_IDLE_MAX;
             if !keep {
-                self.size_bytes -= open.results.size();
+                self.size_bytes -= open.results.kept_bytes();
             }
             keep
         });
@@ -147,7 +151,7 @@ impl Cursors {
 
     fn close(&mut self, id: &str) {
         if let Some(open) = self.open.remove(id) {
-            self.size_bytes -= open.results.size();
+            self.size_bytes -= open.results.kept_bytes();
         }
     }
 }
@@ -158,7 +162,7 @@ fn cursor(id: &str, from: usize) -> String {
 
 /// A count as the contract's number.
 pub fn count(count: usize) -> f64 {
-    // A search has at most some hundred results.
+    // A walk has at most some ten thousand results.
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
@@ -166,25 +170,31 @@ pub fn count(count: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn results(count: u32, content_bytes: usize) -> Arc<Results> {
-        let item = |id| SearchItem {
-            id: f64::from(id),
-            content: "x".repeat(content_bytes),
-            ..SearchItem::default()
-        };
-        Arc::new(Results::new((0..count).map(item).collect(), Revision(1), Epoch::kept("e")))
+    const PAGE_ITEMS_MAX: usize = 50;
+
+    impl Paged for Cuts {
+        fn cuts(&self) -> &Cuts {
+            self
+        }
+
+        fn kept_bytes(&self) -> usize {
+            self.size()
+        }
     }
 
-    /// The ids of all pages, page by page.
-    fn walk(results: &Arc<Results>) -> Vec<Vec<f64>> {
+    fn results(count: usize, size_bytes: usize) -> Arc<Cuts> {
+        Arc::new(Cuts::new(std::iter::repeat_n(size_bytes, count), PAGE_ITEMS_MAX))
+    }
+
+    /// All pages.
+    fn walk(results: &Arc<Cuts>) -> Vec<Range<usize>> {
         let (mut cursors, now) = (Cursors::default(), Instant::now());
-        let ids = |page| results.items(page).iter().map(|item| item.id).collect::<Vec<_>>();
         let first = results.page(0);
         let mut next = (first.end < results.len()).then(|| cursors.open(Arc::clone(results), first.end, now));
-        let mut pages = vec![ids(first)];
+        let mut pages = vec![first];
         while let Some(cursor) = next {
             let found = cursors.advance(&cursor, now).unwrap();
-            pages.push(ids(found.page));
+            pages.push(found.page);
             next = found.next;
         }
         assert_eq!((cursors.open.len(), cursors.size_bytes), (0, 0), "the last page leaves nothing behind");
@@ -193,15 +203,12 @@ mod tests {
 
     #[test]
     fn pages_hold_every_result_once_and_in_order_within_their_bounds() {
-        for (count, content_bytes) in
-            [(0, 1), (1, 1), (50, 1), (51, 1), (100, 1), (100, 20_000), (7, 300_000)]
-        {
-            let results = results(count, content_bytes);
-            let pages = walk(&results);
-            let expected: Vec<f64> = (0..count).map(f64::from).collect();
-            assert_eq!(pages.concat(), expected, "{count} results of {content_bytes} bytes");
+        for (count, size_bytes) in [(0, 1), (1, 1), (50, 1), (51, 1), (100, 1), (100, 20_000), (7, 300_000)] {
+            let pages = walk(&results(count, size_bytes));
+            let told: Vec<usize> = pages.iter().cloned().flatten().collect();
+            assert_eq!(told, (0..count).collect::<Vec<_>>(), "{count} results of {size_bytes} bytes");
             for page in &pages {
-                let size = page.len() * content_bytes;
+                let size = page.len() * size_bytes;
                 assert!(
                     page.len() <= PAGE_ITEMS_MAX && (size <= PAGE_BYTES_MAX || page.len() == 1),
                     "{page:?}"
@@ -233,11 +240,11 @@ mod tests {
         let mut cursors = Cursors::default();
         let mut kept = Vec::new();
         for _ in 0..CURSORS_MAX {
-            kept.push(cursors.open(results(60, 1), 1, Instant::now()));
+            kept.push(cursors.open(results(60, 1_000), 1, Instant::now()));
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert!(cursors.advance(&kept[0], Instant::now()).is_some(), "the first, which is used again");
-        let first = cursors.open(results(60, 1), 1, Instant::now());
+        let first = cursors.open(results(60, 1_000), 1, Instant::now());
         assert_eq!(cursors.open.len(), CURSORS_MAX);
         assert!(cursors.advance(&kept[1], Instant::now()).is_none(), "the second was idle longest");
         assert!(cursors.advance(&first, Instant::now()).is_some());

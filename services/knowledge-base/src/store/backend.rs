@@ -19,6 +19,7 @@ use super::model::{
     Change, Confidence, Digest, Epoch, FactId, NewFact, Origin, Revision, Snapshot, StoredFact, UnixMillis,
 };
 use super::text::TextQuery;
+use crate::embed::Vector;
 
 /// Facts or documents in a batch, and so in one change of a bulk request.
 pub const BATCH_FACTS_MAX: usize = 1000;
@@ -204,7 +205,7 @@ pub struct DocumentRow {
     /// Where it is.
     pub collection: CollectionId,
     /// Its vector; `None` where it has none.
-    pub vector: Option<Box<[f32]>>,
+    pub vector: Option<Vector>,
 }
 
 /// What is different from a revision on: how an index follows.
@@ -415,7 +416,15 @@ pub trait Backend: Send + Sync + 'static {
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<DocumentRow, DocumentId>>, ReadError>;
 
-    /// Changes from `from` on, at most `rows_max`, and no more once `bytes_max` is reached.
+    /// Changes from `from` on, at most `rows_max`, and no more once `bytes_max` is reached; for a request.
+    async fn log(
+        &self,
+        from: Revision,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Seen<Vec<Change>>, ReadError>;
+
+    /// As [`Self::log`], for the relay, which is never refused.
     async fn changes(
         &self,
         from: Revision,

@@ -11,8 +11,9 @@ use super::documents::{
 };
 use super::model::Revision;
 use super::text::TextQuery;
+use crate::embed::Vector;
 
-fn collection_of(name: &str, dimension: u32) -> NewCollection {
+fn collection_of(name: &str, dimension: usize) -> NewCollection {
     let name = CollectionName::new(name).unwrap();
     NewCollection { name, embedder: EmbedderKind::Caller, model: "mine".into(), dimension }
 }
@@ -23,13 +24,17 @@ async fn made(store: &Store, name: &str) -> Collection {
     collection
 }
 
+fn vector() -> Vector {
+    Vector::new(vec![0.6, 0.8]).unwrap()
+}
+
 fn key(text: &str) -> DocumentKey {
     DocumentKey::new(text).unwrap()
 }
 
 fn document(id: &str, content: &str, metadata: &serde_json::Value) -> NewDocument {
     let metadata = Metadata::new(metadata).unwrap();
-    NewDocument { key: key(id), content: content.into(), metadata, vector: Some([0.6, 0.8].into()) }
+    NewDocument { key: key(id), content: content.into(), metadata, vector: Some(vector()) }
 }
 
 async fn put(store: &Store, collection: &Collection, documents: Vec<NewDocument>) -> DocumentsPut {
@@ -175,8 +180,8 @@ pub async fn documents_tell_their_delta(opener: &mut impl Opener) {
         DeltaAnswer::TooOld => panic!("nothing was trimmed"),
     };
     let all = told(0).await;
-    let rows: Vec<_> = all.changed.iter().map(|row| (row.id.0, row.vector.as_deref())).collect();
-    assert_eq!(rows, [(2, None), (3, Some([0.6, 0.8].as_slice()))]);
+    let rows: Vec<_> = all.changed.iter().map(|row| (row.id.0, row.vector.clone())).collect();
+    assert_eq!(rows, [(2, None), (3, Some(vector()))]);
     assert!(all.changed.iter().all(|row| row.collection == papers.id));
     assert_eq!((all.removed, all.upto), (vec![DocumentId(1)], Revision(4)));
     let rest = told(3).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::model::{Revision, UnixMillis, entity_token};
+use crate::embed::Vector;
 
 /// Longest name of a collection, bytes.
 pub const COLLECTION_NAME_BYTES_MAX: usize = 64;
@@ -22,9 +23,6 @@ pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest metadata of a document, bytes of its JSON.
 pub const METADATA_BYTES_MAX: usize = 8 * 1024;
-
-/// Most components of a vector: twice what large models give.
-pub const DIMENSION_MAX: u32 = 8192;
 
 /// The built-in collection: the facts themselves.
 pub const FACTS: &str = "facts";
@@ -123,8 +121,8 @@ pub struct NewCollection {
     pub embedder: EmbedderKind,
     /// The model's id: vectors of two models do not compare.
     pub model: String,
-    /// Components of a vector, 1 to [`DIMENSION_MAX`].
-    pub dimension: u32,
+    /// Numbers in a vector, 1 to [`crate::embed::DIMENSION_MAX`].
+    pub dimension: usize,
 }
 
 /// A collection as it is kept.
@@ -235,8 +233,8 @@ pub struct NewDocument {
     pub content: String,
     /// What else the client knows.
     pub metadata: Metadata,
-    /// Its vector, as long as the collection's dimension, of unit length; `None` where the text has no known word.
-    pub vector: Option<Box<[f32]>>,
+    /// Its vector, of the collection's dimension; `None` where the text has no known word.
+    pub vector: Option<Vector>,
 }
 
 /// A document as it is kept, without its vector.

@@ -273,6 +273,17 @@ impl Backend for PostgresStore {
         Ok(reading.seen(delta).await)
     }
 
+    async fn log(
+        &self,
+        from: Revision,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Seen<Vec<Change>>, ReadError> {
+        let mut reading = self.reads.begin().await?;
+        let changes = log::changes(&mut reading, from, rows_max, bytes_max).await?;
+        Ok(reading.seen(changes).await)
+    }
+
     async fn changes(
         &self,
         from: Revision,

@@ -1,6 +1,7 @@
 //! One connection: how it is opened, what its session is set to, and the statements that it has prepared.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,11 +35,28 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 const SESSION: &str = "-c search_path=bywash -c plan_cache_mode=force_custom_plan -c tcp_keepalives_idle=5 \
                        -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000";
 
+/// `postgres://user@host:port/database`, also of several hosts; the one that can be written to is taken. It may hold a
+/// password, so nothing shows it.
+#[derive(Clone)]
+pub struct PostgresUrl(String);
+
+impl From<&str> for PostgresUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("PostgresUrl")
+    }
+}
+
 /// Where the database is.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `postgres://user@host:port/database`, also of several hosts; the one that can be written to is taken.
-    pub url: String,
+    /// Its hosts and its name.
+    pub url: PostgresUrl,
     /// File with the password; the one in the URL counts where there is none.
     pub password_file: Option<PathBuf>,
     /// PEM file with the authorities that the server's certificate may be signed by; the system's where there is none.
@@ -92,7 +110,7 @@ pub enum OptionError {
 impl Connector {
     /// Reads the options and the files that they name.
     pub fn new(options: &PostgresOptions) -> Result<Self, OptionError> {
-        let mut config: Config = options.url.parse().map_err(OptionError::Url)?;
+        let mut config: Config = options.url.0.parse().map_err(OptionError::Url)?;
         if config.get_hosts().is_empty() || config.get_user().is_none() || config.get_dbname().is_none() {
             return Err(OptionError::Incomplete);
         }

@@ -76,7 +76,7 @@ pub async fn documents(
     let row = |row: &Row| {
         let vector: Option<&[u8]> = row.try_get(3)?;
         let (id, collection) = (DocumentId(count(row, 1)?), CollectionId(count(row, 2)?));
-        Ok(DocumentRow { id, collection, vector: vector.map(vector_from) })
+        Ok(DocumentRow { id, collection, vector: vector.map(vector_from).transpose()? })
     };
     answer(reading, after, rows_max, &sql, row, "> 0", DocumentId).await
 }

@@ -12,6 +12,7 @@ use super::facts::tokens;
 use super::pool::Reading;
 use super::position::{count, int};
 use super::text;
+use crate::embed::Vector;
 
 /// What a collection is read from.
 pub const COLLECTION: &str = "id, name, embedder, model, dimension, document_count, created_at_ms";
@@ -22,14 +23,13 @@ const DOCUMENT: &str = "d.id, d.key, d.content, d.metadata, d.created_at_ms, d.u
 /// A collection from a row of [`COLLECTION`].
 pub fn stored_collection(row: &Row) -> Result<Collection, Error> {
     let (name, embedder): (&str, &str) = (row.try_get(1)?, row.try_get(2)?);
-    let dimension: i64 = row.try_get(4)?;
     Ok(Collection {
         id: CollectionId(count(row, 0)?),
         made_as: NewCollection {
             name: CollectionName::new(name).ok_or(Error::Damaged("name of a collection"))?,
             embedder: EmbedderKind::parse(embedder).ok_or(Error::Damaged("kind of embedder"))?,
             model: text::given(row.try_get(3)?),
-            dimension: u32::try_from(dimension).map_err(|_| Error::Damaged("dimension"))?,
+            dimension: usize::try_from(count(row, 4)?).map_err(|_| Error::Damaged("dimension"))?,
         },
         document_count: count(row, 5)?,
         created_at: UnixMillis(row.try_get(6)?),
@@ -54,9 +54,10 @@ pub fn vector_bytes(vector: &[f32]) -> Vec<u8> {
 }
 
 /// What [`vector_bytes`] gave.
-pub fn vector_from(bytes: &[u8]) -> Box<[f32]> {
+pub fn vector_from(bytes: &[u8]) -> Result<Vector, Error> {
     let (components, _) = bytes.as_chunks::<4>();
-    components.iter().map(|component| f32::from_le_bytes(*component)).collect()
+    Vector::new(components.iter().map(|component| f32::from_le_bytes(*component)).collect())
+        .map_err(|_| Error::Damaged("vector"))
 }
 
 /// The pairs that a filter asks for, as they are kept.

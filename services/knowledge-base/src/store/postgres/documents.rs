@@ -19,6 +19,7 @@ use super::facts::{array, note_removed, tokens};
 use super::position::{count, int};
 use super::text;
 use super::transaction::Transaction;
+use crate::embed::Vector;
 
 /// Documents of a deleted collection that one transaction frees.
 const SWEEP_DOCUMENTS: i64 = 500;
@@ -46,7 +47,7 @@ pub async fn create_collection(
         &new.name.as_str(),
         &new.embedder.as_str(),
         &text::kept(&new.model),
-        &i64::from(new.dimension),
+        &int(new.dimension as u64),
         &created_at.0,
     ];
     transaction.connection.execute(sql, &values).await?;
@@ -54,7 +55,7 @@ pub async fn create_collection(
     let event = CollectionCreated {
         collection: new.name.as_str().to_owned(),
         embedding_model: new.model.clone(),
-        dimension: f64::from(new.dimension),
+        dimension: FactId(new.dimension as u64).as_f64(),
         created_at: rfc3339(created_at.to_system()),
         revision: revision.as_f64(),
     };
@@ -211,7 +212,7 @@ struct Before {
     content: String,
     metadata: String,
     created_at_ms: i64,
-    vector: Option<Box<[f32]>>,
+    vector: Option<Vector>,
 }
 
 impl Before {
@@ -222,7 +223,7 @@ impl Before {
             content: text::given(row.try_get(2)?),
             metadata: row.try_get(3)?,
             created_at_ms: row.try_get(4)?,
-            vector: vector.map(queries::vector_from),
+            vector: vector.map(queries::vector_from).transpose()?,
         };
         Ok((row.try_get(0)?, before))
     }

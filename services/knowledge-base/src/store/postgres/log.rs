@@ -11,9 +11,6 @@ use super::transaction::Transaction;
 /// Rows that one trim deletes, so that a post behind it waits for milliseconds only.
 const TRIM_ROWS_MAX: u64 = 5000;
 
-/// Rows of changes that one statement reads: with bodies of some kilobytes each this bounds what is in memory.
-const READ_ROWS_MAX: usize = 128;
-
 /// Deletes some of the oldest changes before `keep_from`, and what is known of deleted rows until then; the newest
 /// change always stays. Returns how many changes went.
 pub async fn trim(transaction: &mut Transaction, keep_from: Revision) -> Result<usize, Error> {
@@ -39,8 +36,7 @@ pub async fn changes(
                    SELECT *, sum(length(body)) OVER (ORDER BY revision) - length(body) AS before
                    FROM (SELECT * FROM changes WHERE revision >= $1 ORDER BY revision LIMIT $2) AS first
                ) AS summed WHERE before < $3 ORDER BY revision";
-    let rows_max = int(rows_max.min(READ_ROWS_MAX) as u64);
-    let rows = reading.query(sql, &[&int(from.0), &rows_max, &int(bytes_max as u64)]).await?;
+    let rows = reading.query(sql, &[&int(from.0), &int(rows_max as u64), &int(bytes_max as u64)]).await?;
     rows.iter().map(change).collect()
 }
 

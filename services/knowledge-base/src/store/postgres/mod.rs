@@ -12,6 +12,8 @@ mod facts;
 mod job;
 mod leader;
 mod log;
+#[cfg(test)]
+mod measure;
 mod open;
 mod outcome;
 mod pool;
@@ -25,6 +27,8 @@ mod server;
 mod state;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tls;
 mod transaction;
@@ -37,7 +41,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::DropGuard;
 
-pub use connection::PostgresOptions;
+pub use connection::{PostgresOptions, PostgresUrl};
 pub use open::{OpenError, StoreTasks};
 
 use super::backend::Written;

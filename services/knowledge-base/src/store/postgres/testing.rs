@@ -28,7 +28,7 @@ impl Database {
     /// What a replica with its files in `directory` is opened with.
     pub fn options(&self, directory: &Directory) -> PostgresOptions {
         PostgresOptions {
-            url: self.server.url(),
+            url: self.server.url().as_str().into(),
             password_file: None,
             ca_file: None,
             data_dir: directory.path().to_owned(),

@@ -266,6 +266,15 @@ impl Backend for SqliteStore {
         self.read_heavy(move |connection| delta::documents(connection, after, rows_max)).await
     }
 
+    async fn log(
+        &self,
+        from: Revision,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Seen<Vec<Change>>, ReadError> {
+        self.read(move |connection| log::changes(connection, from, rows_max, bytes_max)).await
+    }
+
     async fn changes(
         &self,
         from: Revision,

@@ -30,7 +30,7 @@ pub fn documents(
                WHERE d.revision > ?1 AND +d.collection_id IN (SELECT id FROM collections)
                ORDER BY d.revision LIMIT ?2";
     let row = |row: &Row<'_>| {
-        let vector = row.get_ref(3)?.as_blob_or_null()?.map(vector_from);
+        let vector = row.get_ref(3)?.as_blob_or_null()?.map(vector_from).transpose()?;
         Ok(DocumentRow { id: DocumentId(row.get(1)?), collection: CollectionId(row.get(2)?), vector })
     };
     answer(connection, after, rows_max, sql, row, "> 0", DocumentId)

@@ -1,5 +1,6 @@
 //! What is asked about documents, as functions of a connection. Each runs inside the caller's transaction.
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::super::backend::Hit;
@@ -10,6 +11,7 @@ use super::super::documents::{
 use super::super::model::{Revision, UnixMillis};
 use super::super::text::TextQuery;
 use super::fts;
+use crate::embed::Vector;
 
 const COLLECTION: &str = "id, name, embedder, model, dimension, document_count, created_at_ms";
 const DOCUMENT: &str = "d.id, d.key, d.content, d.metadata, d.created_at_ms, d.updated_at_ms, d.revision";
@@ -50,9 +52,10 @@ pub fn vector_bytes(vector: &[f32]) -> Vec<u8> {
 }
 
 /// What [`vector_bytes`] gave.
-pub fn vector_from(bytes: &[u8]) -> Box<[f32]> {
+pub fn vector_from(bytes: &[u8]) -> rusqlite::Result<Vector> {
     let (components, _) = bytes.as_chunks::<4>();
-    components.iter().map(|component| f32::from_le_bytes(*component)).collect()
+    Vector::new(components.iter().map(|component| f32::from_le_bytes(*component)).collect())
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error)))
 }
 
 /// All collections, by name.
@@ -77,9 +80,9 @@ pub fn collection_named(
 }
 
 /// The vector of a document.
-pub fn vector(connection: &Connection, id: DocumentId) -> rusqlite::Result<Option<Box<[f32]>>> {
+pub fn vector(connection: &Connection, id: DocumentId) -> rusqlite::Result<Option<Vector>> {
     let mut statement = connection.prepare_cached("SELECT vector FROM vectors WHERE document_id = ?1")?;
-    statement.query_row([id.0], |row| Ok(vector_from(row.get_ref(0)?.as_blob()?))).optional()
+    statement.query_row([id.0], |row| vector_from(row.get_ref(0)?.as_blob()?)).optional()
 }
 
 /// The document of that id.

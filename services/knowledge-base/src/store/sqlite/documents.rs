@@ -53,7 +53,7 @@ pub fn create_collection(
     let event = CollectionCreated {
         collection: new.name.as_str().to_owned(),
         embedding_model: new.model.clone(),
-        dimension: f64::from(new.dimension),
+        dimension: FactId(new.dimension as u64).as_f64(),
         created_at: rfc3339(created_at.to_system()),
         revision: revision.as_f64(),
     };

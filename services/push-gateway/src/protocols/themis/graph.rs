@@ -1,7 +1,7 @@
 //! `graph/traverse`: a walk over the graph whose nodes and edges are told one by one.
 //!
-//! A page's items are `{"node": {...}}` or `{"edge": {...}}`, told in their order; `total_nodes` of a page, where it is
-//! there, is how many nodes there are on all pages, else `total` is.
+//! A page's items are `{"node": {...}}` or `{"edge": {...}}`, told in their order under the names that these clients
+//! read; `total_nodes` of a page is how many nodes there are on all pages.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -88,23 +88,29 @@ impl Question for Walk {
         words::message(&json!({"type": "traversal_started", "start_vertex": self.start_vertex}))
     }
 
-    fn item(&mut self, mut item: Value, page: &Value) -> Bytes {
-        if let Some(edge) = item.get_mut("edge").map(Value::take) {
+    fn item(&mut self, item: Value, page: &Value) -> Bytes {
+        if let Some(edge) = item.get("edge") {
             self.edges += 1;
-            return words::message(&json!({"type": "edge", "data": edge}));
+            let data = json!({"_from": edge["from"], "_to": edge["to"], "type": edge["type"]});
+            return words::message(&json!({"type": "edge", "data": data}));
         }
         let index = self.nodes;
         self.nodes += 1;
-        let total = page.get("total_nodes").unwrap_or(&page["total"]);
-        let node = item.get_mut("node").map_or(Value::Null, Value::take);
-        words::message(&json!({"type": "node", "data": node, "index": index, "total": total}))
+        let data = json!({"_key": item["node"]["key"], "label": item["node"]["label"]});
+        let total = &page["total_nodes"];
+        words::message(&json!({"type": "node", "data": data, "index": index, "total": total}))
     }
 
-    fn complete(&self, _: &Value) -> Bytes {
-        words::message(&json!({
+    /// `truncated` is ours, and there only where the walk has more than was told.
+    fn complete(&self, page: &Value) -> Bytes {
+        let mut complete = json!({
             "type": "traversal_complete",
             "total_nodes": self.nodes,
             "total_edges": self.edges,
-        }))
+        });
+        if let Some(truncated) = page.get("truncated") {
+            complete["truncated"] = truncated.clone();
+        }
+        words::message(&complete)
     }
 }

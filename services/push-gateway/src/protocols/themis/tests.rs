@@ -226,21 +226,31 @@ fn a_walk_is_told_node_by_node_and_edge_by_edge() {
             json!(["ask", 1, "cmd.kb.traverse", arguments]),
         ]
     );
-    let node = |key: &str| json!({"node": {"_key": key, "label": key}});
-    let edge = json!({"_from": "cat", "_to": "animal", "type": "IsA"});
+    let node = |key: &str, depth: u32| json!({"node": {"key": key, "label": key, "depth": depth}});
+    let edge = json!({"edge": {"from": "cat", "to": "animal", "type": "IsA", "fact_id": 7}});
     let page = json!({
-        "items": [node("cat"), {"edge": edge}, node("animal")], "total": 3, "total_nodes": 2, "total_edges": 1,
-        "adapter": "graph", "instance": "kb-0",
+        "items": [node("cat", 0), node("animal", 1), edge], "total": 4, "total_nodes": 3, "total_edges": 1,
+        "instance": "kb-0", "next": "c3",
     });
+    let told = |key: &str, index: u32| {
+        json!({"type": "node", "data": {"_key": key, "label": key}, "index": index, "total": 3})
+    };
     assert_eq!(
         answered(&mut connection, 1, Ok(page)),
         [
-            json!({"type": "node", "data": {"_key": "cat", "label": "cat"}, "index": 0, "total": 2}),
-            json!({"type": "edge", "data": edge}),
-            json!({"type": "node", "data": {"_key": "animal", "label": "animal"}, "index": 1, "total": 2}),
-            json!({"type": "traversal_complete", "total_nodes": 2, "total_edges": 1}),
+            told("cat", 0),
+            told("animal", 1),
+            json!({"type": "edge", "data": {"_from": "cat", "_to": "animal", "type": "IsA"}}),
+            json!(["when drained", 2, "cmd.kb.kb-0.next", {"cursor": "c3"}]),
         ]
     );
+    let last = json!({
+        "items": [node("life", 2)], "total": 4, "total_nodes": 3, "total_edges": 1, "instance": "kb-0",
+        "truncated": "steps",
+    });
+    let complete =
+        json!({"type": "traversal_complete", "total_nodes": 3, "total_edges": 1, "truncated": "steps"});
+    assert_eq!(answered(&mut connection, 2, Ok(last)), [told("life", 2), complete]);
     for (fields, message) in [
         (json!({}), "start_vertex must be a string that is not empty"),
         (json!({"start_vertex": "a", "direction": "up"}), "direction must be outbound, inbound, any"),

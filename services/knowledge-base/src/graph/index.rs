@@ -1,0 +1,214 @@
+//! The graph as the service holds it: asked from async code, answered on blocking threads, few at a time.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chassis::{Metrics, Shutdown};
+use tokio::sync::{Semaphore, watch};
+
+use super::adjacency::{Figures, Graph};
+use super::copies::{self, Position, Reader};
+use super::follower::Follower;
+use super::growth::Growth;
+use super::metrics::GraphMetrics;
+use crate::store::{Seen, Store};
+
+/// Walks, paths and rankings that are answered at once. They use a core each for up to some 30 ms, which point reads and
+/// writes need as well.
+pub(super) const LONG_AT_ONCE: usize = 2;
+
+/// Those that wait for their turn: half a second of work. Beyond it they are refused (503).
+pub(super) const LONG_WAITING: usize = 32;
+
+/// Pages and single entities that are answered at once: they take at most 2 ms, and are not held up by the long ones.
+const SHORT_AT_ONCE: usize = 4;
+
+/// Those that wait for their turn.
+const SHORT_WAITING: usize = 256;
+
+/// Why the graph gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// The graph is read from the store after a start, and is not whole yet.
+    #[error("the graph is being built")]
+    Building,
+    /// Too many questions wait already.
+    #[error("too many questions to the graph wait")]
+    Overloaded,
+    /// The question ended without an answer, which is a fault and has been logged.
+    #[error("the question failed")]
+    Failed,
+}
+
+impl GraphError {
+    /// Stable code of the reason.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Building => "graph_building",
+            Self::Overloaded => "overloaded",
+            Self::Failed => "internal",
+        }
+    }
+}
+
+/// The newest whole state of the graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphState {
+    /// Which state of the store it is.
+    pub position: Position,
+    /// Its counters.
+    pub figures: Figures,
+    /// How its facts grew of late.
+    pub growth: Growth,
+}
+
+/// How long a question takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Short,
+    Long,
+}
+
+#[derive(Debug, Clone)]
+struct Lane {
+    at_once: Arc<Semaphore>,
+    /// Of those under way and those that wait.
+    places: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(at_once: usize, waiting: usize) -> Self {
+        Self {
+            at_once: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + waiting)),
+        }
+    }
+}
+
+/// Answers questions to the graph. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GraphIndex {
+    reader: Reader,
+    state: watch::Receiver<Option<GraphState>>,
+    short: Lane,
+    long: Lane,
+    metrics: GraphMetrics,
+}
+
+/// The thread that follows the store; [`GraphThread::join`] waits for its end.
+pub struct GraphThread(JoinHandle<()>);
+
+impl GraphThread {
+    /// Blocks until the thread has ended, which it does at the stop.
+    pub fn join(self) {
+        // A thread that panicked has said so.
+        let _ = self.0.join();
+    }
+}
+
+impl GraphIndex {
+    /// Begins to build the graph of `store`, and to follow it until the stop. Returns at once.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or when the system has no thread to give.
+    pub fn start(store: Store, metrics: &Metrics, shutdown: Shutdown) -> (Self, GraphThread) {
+        let metrics = GraphMetrics::new(metrics);
+        let (writer, reader) = copies::new();
+        let (sender, state) = watch::channel(None);
+        let follower = Follower::new(store, writer, sender, metrics.clone(), shutdown);
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new().name("kb-graph".to_owned());
+        let thread =
+            thread.spawn(move || follower.run(&runtime)).expect("the system starts a thread at start");
+        let index = Self {
+            reader,
+            state,
+            short: Lane::new(SHORT_AT_ONCE, SHORT_WAITING),
+            long: Lane::new(LONG_AT_ONCE, LONG_WAITING),
+            metrics,
+        };
+        (index, GraphThread(thread))
+    }
+
+    /// The newest whole state, at once; `None` while the first is built.
+    pub fn state(&self) -> Option<GraphState> {
+        self.state.borrow().clone()
+    }
+
+    /// Follows the state.
+    pub fn watch(&self) -> watch::Receiver<Option<GraphState>> {
+        self.state.clone()
+    }
+
+    /// Waits until the thread that follows the store is gone, which is a fault before the stop.
+    pub async fn failed(&self) {
+        let mut state = self.state.clone();
+        while state.changed().await.is_ok() {}
+    }
+
+    /// Asks what takes some milliseconds at most: a page, an entity.
+    ///
+    /// # Errors
+    /// [`GraphError`]; [`GraphError::Overloaded`] at once.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        question: impl FnOnce(&Graph) -> T + Send + 'static,
+    ) -> Result<Seen<T>, GraphError> {
+        self.ask(name, Length::Short, question).await
+    }
+
+    /// Asks what may take some tens of milliseconds: a walk, a path, a ranking.
+    ///
+    /// # Errors
+    /// [`GraphError`]; [`GraphError::Overloaded`] at once.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        question: impl FnOnce(&Graph) -> T + Send + 'static,
+    ) -> Result<Seen<T>, GraphError> {
+        self.ask(name, Length::Long, question).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        length: Length,
+        question: impl FnOnce(&Graph) -> T + Send + 'static,
+    ) -> Result<Seen<T>, GraphError> {
+        let started = Instant::now();
+        let answer = self.answer(length, question).await;
+        let outcome = answer.as_ref().err().map_or("answered", |error| error.code());
+        self.metrics.questions.with_label_values(&[name, outcome]).inc();
+        let elapsed = started.elapsed();
+        self.metrics.seconds.with_label_values(&[name]).observe(elapsed.as_secs_f64());
+        answer.map(|(value, position)| seen(value, position, elapsed))
+    }
+
+    async fn answer<T: Send + 'static>(
+        &self,
+        length: Length,
+        question: impl FnOnce(&Graph) -> T + Send + 'static,
+    ) -> Result<(T, Position), GraphError> {
+        let lane = match length {
+            Length::Short => &self.short,
+            Length::Long => &self.long,
+        };
+        let place = Arc::clone(&lane.places).try_acquire_owned().map_err(|_| GraphError::Overloaded)?;
+        let turn = Arc::clone(&lane.at_once).acquire_owned().await.map_err(|_| GraphError::Failed)?;
+        let reader = self.reader.clone();
+        let answered = tokio::task::spawn_blocking(move || {
+            // Held here: who asked may be gone while the question goes on.
+            let _held = (place, turn);
+            let copy = reader.read();
+            let position = copy.position.clone().ok_or(GraphError::Building)?;
+            Ok((question(&copy.graph), position))
+        });
+        answered.await.map_err(|_| GraphError::Failed)?
+    }
+}
+
+fn seen<T>(value: T, position: Position, elapsed: Duration) -> Seen<T> {
+    Seen { value, revision: position.revision, epoch: position.epoch, elapsed }
+}

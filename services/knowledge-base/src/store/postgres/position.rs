@@ -3,7 +3,6 @@
 use tokio_postgres::Row;
 
 use super::super::model::{Digest, Epoch, Revision, Snapshot};
-use super::connection::Connection;
 use super::error::Error;
 
 /// The whole row. `FOR NO KEY UPDATE` is added by who writes.
@@ -54,32 +53,6 @@ impl Position {
             next_collection: count(row, 8)?,
             stream_created: row.try_get(9)?,
         })
-    }
-
-    /// Writes the position and tells everybody who listens, at the commit.
-    pub async fn save(&self, connection: &mut Connection) -> Result<(), Error> {
-        let sql = "WITH told AS (SELECT pg_notify('bywash_commits', ''))
-                   UPDATE meta SET epoch = $1, revision = $2, digest = $3, commits = $4, fact_count = $5, next_fact = $6,
-                          document_count = $7, next_document = $8, next_collection = $9, stream_created = $10
-                   FROM told";
-        connection
-            .execute(
-                sql,
-                &[
-                    &self.epoch.as_str(),
-                    &int(self.revision.0),
-                    &self.digest.0.as_slice(),
-                    &int(self.commits),
-                    &int(self.fact_count),
-                    &int(self.next_fact),
-                    &int(self.document_count),
-                    &int(self.next_document),
-                    &int(self.next_collection),
-                    &self.stream_created,
-                ],
-            )
-            .await
-            .map(drop)
     }
 
     /// What others see of it.

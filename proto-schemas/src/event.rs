@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::names;
 use crate::v1::{
-    CollectionCreated, CollectionDeleted, Decision, DocumentsChanged, DocumentsDeleted, FactAdded,
-    FactDeleted, FactUpdated, FactsImported, GatewayState, GovernorState, GpuState, KnowledgeBaseState,
-    LogRecord, SystemState,
+    AdapterState, CollectionCreated, CollectionDeleted, Decision, DocumentsChanged, DocumentsDeleted,
+    FactAdded, FactDeleted, FactUpdated, FactsImported, GatewayState, GovernorState, GpuState,
+    KnowledgeBaseState, LogRecord, SystemState,
 };
 
 /// NATS headers of an event: CloudEvents 1.0 in binary mode, and ours.
@@ -41,6 +41,8 @@ pub const KB_DOCUMENTS: &str = "kb.documents";
 pub const GOVERNOR_DECISIONS: &str = "governor.decisions";
 /// Subject of the knowledge base's state.
 pub const STATE_KB: &str = "state.kb";
+/// Subject of the search adapters' state.
+pub const STATE_ADAPTER: &str = "state.adapter";
 /// Subject of the governor's state.
 pub const STATE_GOVERNOR: &str = "state.governor";
 
@@ -110,6 +112,7 @@ events! {
     DocumentsChanged, "documents_changed", "kb.documents", "documents_changed";
     DocumentsDeleted, "documents_deleted", "kb.documents", "documents_deleted";
     KnowledgeBaseState, "kb_state", "state.kb", "kb_update";
+    AdapterState, "adapter_state", "state.adapter", "adapter_state";
     Decision, "governor_decision", "governor.decisions", "governor_decision";
     GovernorState, "governor_state", "state.governor", "governor_update";
     GpuState, "gpu_state", "state.gpu.<node>", "gpu_update";

@@ -215,6 +215,366 @@ impl ::prost::Name for SystemState {
         "/bywash.v1.SystemState".into()
     }
 }
+/// One fact was added. Subject `kb.facts`, event type `fact_added`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactAdded {
+    /// Number of the fact in its store.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// The fact in its canonical form, with the closing dot.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// Where the fact comes from; empty where nobody said.
+    #[prost(string, tag = "3")]
+    pub context: ::prost::alloc::string::String,
+    /// 0 to 1.
+    #[prost(double, tag = "4")]
+    pub confidence: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "5")]
+    pub created_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "6")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactAdded {
+    const NAME: &'static str = "FactAdded";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactAdded".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactAdded".into()
+    }
+}
+/// One batch of a bulk request was added. Subject `kb.facts`, event type `facts_imported`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactsImported {
+    /// Facts added by this batch.
+    #[prost(double, tag = "1")]
+    pub count: f64,
+    /// Lowest fact id of the batch.
+    #[prost(double, tag = "2")]
+    pub first_id: f64,
+    /// Highest fact id of the batch; ids between the two are the batch's.
+    #[prost(double, tag = "3")]
+    pub last_id: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub created_at: ::prost::alloc::string::String,
+    /// Revision of the batch; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactsImported {
+    const NAME: &'static str = "FactsImported";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactsImported".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactsImported".into()
+    }
+}
+/// One fact was changed. Subject `kb.facts`, event type `fact_updated`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactUpdated {
+    /// Number of the fact; it stays the same.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// The fact in its canonical form, as it is now.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// Where the fact comes from; empty where nobody said.
+    #[prost(string, tag = "3")]
+    pub context: ::prost::alloc::string::String,
+    /// 0 to 1.
+    #[prost(double, tag = "4")]
+    pub confidence: f64,
+    /// What it was before, in its canonical form.
+    #[prost(string, tag = "5")]
+    pub previous_statement: ::prost::alloc::string::String,
+    /// When it was added; RFC 3339, UTC.
+    #[prost(string, tag = "6")]
+    pub created_at: ::prost::alloc::string::String,
+    /// When it was changed; RFC 3339, UTC.
+    #[prost(string, tag = "7")]
+    pub updated_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "8")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactUpdated {
+    const NAME: &'static str = "FactUpdated";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactUpdated".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactUpdated".into()
+    }
+}
+/// One fact was deleted. Subject `kb.facts`, event type `fact_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FactDeleted {
+    /// Number of the fact; no other ever gets it.
+    #[prost(double, tag = "1")]
+    pub id: f64,
+    /// What it was, in its canonical form.
+    #[prost(string, tag = "2")]
+    pub statement: ::prost::alloc::string::String,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "3")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "4")]
+    pub revision: f64,
+}
+impl ::prost::Name for FactDeleted {
+    const NAME: &'static str = "FactDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.FactDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.FactDeleted".into()
+    }
+}
+/// A collection was made. Subject `kb.documents`, event type `collection_created`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CollectionCreated {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Which model makes its vectors; `caller` where they are given with the documents.
+    #[prost(string, tag = "2")]
+    pub embedding_model: ::prost::alloc::string::String,
+    /// Components of a vector.
+    #[prost(double, tag = "3")]
+    pub dimension: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub created_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for CollectionCreated {
+    const NAME: &'static str = "CollectionCreated";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.CollectionCreated".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.CollectionCreated".into()
+    }
+}
+/// A collection and all its documents were deleted. Subject `kb.documents`, event type `collection_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CollectionDeleted {
+    /// Its name; another collection may have it later.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Documents it had.
+    #[prost(double, tag = "2")]
+    pub document_count: f64,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "3")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "4")]
+    pub revision: f64,
+}
+impl ::prost::Name for CollectionDeleted {
+    const NAME: &'static str = "CollectionDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.CollectionDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.CollectionDeleted".into()
+    }
+}
+/// Documents were added or replaced. Subject `kb.documents`, event type `documents_changed`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DocumentsChanged {
+    /// The collection that they are in.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// How many.
+    #[prost(double, tag = "2")]
+    pub count: f64,
+    /// Their ids, as far as there is room: at most 100. What is missing is found by its revision.
+    #[prost(string, repeated, tag = "3")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub changed_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for DocumentsChanged {
+    const NAME: &'static str = "DocumentsChanged";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.DocumentsChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.DocumentsChanged".into()
+    }
+}
+/// Documents were deleted. Subject `kb.documents`, event type `documents_deleted`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DocumentsDeleted {
+    /// The collection that they were in.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// How many; at most 100.
+    #[prost(double, tag = "2")]
+    pub count: f64,
+    /// Their ids, all of them.
+    #[prost(string, repeated, tag = "3")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub deleted_at: ::prost::alloc::string::String,
+    /// Revision of the write; equals the sequence of the stream `KB`.
+    #[prost(double, tag = "5")]
+    pub revision: f64,
+}
+impl ::prost::Name for DocumentsDeleted {
+    const NAME: &'static str = "DocumentsDeleted";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.DocumentsDeleted".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.DocumentsDeleted".into()
+    }
+}
+/// Newest state of the knowledge base. Subject `state.kb`, event type `kb_state`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnowledgeBaseState {
+    /// The process that speaks.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Incarnation of the stream `KB`.
+    #[prost(string, tag = "2")]
+    pub epoch: ::prost::alloc::string::String,
+    /// Revision of the last committed change.
+    #[prost(double, tag = "3")]
+    pub revision: f64,
+    /// Facts in the store.
+    #[prost(double, tag = "4")]
+    pub fact_count: f64,
+    /// Changes that are committed and not yet in the stream.
+    #[prost(double, tag = "5")]
+    pub relay_lag_changes: f64,
+    /// Age of the oldest of them; absent when there is none.
+    #[prost(double, optional, tag = "6")]
+    pub relay_lag_seconds: ::core::option::Option<f64>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "7")]
+    pub time: ::prost::alloc::string::String,
+}
+impl ::prost::Name for KnowledgeBaseState {
+    const NAME: &'static str = "KnowledgeBaseState";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.KnowledgeBaseState".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.KnowledgeBaseState".into()
+    }
+}
+/// One search adapter. What is not known is absent.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchAdapter {
+    /// Whether it can do all it is there for, now.
+    #[prost(bool, tag = "1")]
+    pub available: bool,
+    /// Its circuit: `closed`, `open`, `half_open`, or `off` where it is switched off.
+    #[prost(string, tag = "2")]
+    pub circuit: ::prost::alloc::string::String,
+    /// Searches since the start.
+    #[prost(double, tag = "3")]
+    pub query_count: f64,
+    /// Mean duration of the newest 256 that succeeded, milliseconds.
+    #[prost(double, optional, tag = "4")]
+    pub avg_latency_ms: ::core::option::Option<f64>,
+    /// Share of the newest 256 that succeeded, 0 to 1.
+    #[prost(double, optional, tag = "5")]
+    pub success_rate: ::core::option::Option<f64>,
+}
+impl ::prost::Name for SearchAdapter {
+    const NAME: &'static str = "SearchAdapter";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchAdapter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchAdapter".into()
+    }
+}
+/// Both search adapters.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchAdapters {
+    /// The indexes.
+    #[prost(message, optional, tag = "1")]
+    pub primary: ::core::option::Option<SearchAdapter>,
+    /// The scan.
+    #[prost(message, optional, tag = "2")]
+    pub fallback: ::core::option::Option<SearchAdapter>,
+}
+impl ::prost::Name for SearchAdapters {
+    const NAME: &'static str = "SearchAdapters";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.SearchAdapters".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.SearchAdapters".into()
+    }
+}
+/// What searches. Subject `state.adapter`, event type `adapter_state`.
+#[derive(utoipa::ToSchema)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AdapterState {
+    /// The process that speaks.
+    #[prost(string, tag = "1")]
+    pub instance: ::prost::alloc::string::String,
+    /// Which adapter searches now: `primary`, `fallback`, or `none`.
+    #[prost(string, tag = "2")]
+    pub current_adapter: ::prost::alloc::string::String,
+    /// What both did lately.
+    #[prost(message, optional, tag = "3")]
+    pub adapters: ::core::option::Option<SearchAdapters>,
+    /// RFC 3339, UTC.
+    #[prost(string, tag = "4")]
+    pub time: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AdapterState {
+    const NAME: &'static str = "AdapterState";
+    const PACKAGE: &'static str = "bywash.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "bywash.v1.AdapterState".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/bywash.v1.AdapterState".into()
+    }
+}
 /// Answer to `cmd.kb.status`. What is not known is absent.
 #[derive(utoipa::ToSchema)]
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -231,7 +591,7 @@ pub struct KnowledgeBaseStatus {
     /// Facts in the store.
     #[prost(double, tag = "4")]
     pub fact_count: f64,
-    /// What searches now: `text`.
+    /// Which adapter searches now: `primary`, `fallback`, or `none`.
     #[prost(string, tag = "5")]
     pub adapter: ::prost::alloc::string::String,
     /// Whether changes reach the stream now.
@@ -261,6 +621,9 @@ pub struct KnowledgeBaseStatus {
     /// RFC 3339, UTC.
     #[prost(string, tag = "14")]
     pub time: ::prost::alloc::string::String,
+    /// What both search adapters did lately.
+    #[prost(message, optional, tag = "15")]
+    pub adapters: ::core::option::Option<SearchAdapters>,
 }
 impl ::prost::Name for KnowledgeBaseStatus {
     const NAME: &'static str = "KnowledgeBaseStatus";
@@ -282,12 +645,15 @@ pub struct SearchRequest {
     /// Most results, 1 to 100; 20 where absent.
     #[prost(int32, optional, tag = "2")]
     pub limit: ::core::option::Option<i32>,
-    /// Where to search; only `facts`, which an absent or empty name means too.
+    /// Where to search: a collection's name, or `facts`, which an absent or empty name means too.
     #[prost(string, optional, tag = "3")]
     pub collection: ::core::option::Option<::prost::alloc::string::String>,
     /// Lowest score of a result, 0 to 1.
     #[prost(double, optional, tag = "4")]
     pub threshold: ::core::option::Option<f64>,
+    /// `text`, `vector` or `hybrid`; where absent, `text` for facts and `hybrid` for documents.
+    #[prost(string, optional, tag = "5")]
+    pub mode: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for SearchRequest {
     const NAME: &'static str = "SearchRequest";
@@ -303,7 +669,7 @@ impl ::prost::Name for SearchRequest {
 #[derive(utoipa::ToSchema)]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SearchItem {
-    /// Number of the fact.
+    /// Number of the fact or document.
     #[prost(double, tag = "1")]
     pub id: f64,
     /// What was found, as text.
@@ -315,12 +681,21 @@ pub struct SearchItem {
     /// 0 to 1.
     #[prost(double, tag = "4")]
     pub confidence: f64,
-    /// 0 to 1: its rank's value (BM25) as a share of the best result's, which is 1.
+    /// 0 to 1: in mode `vector` the cosine; otherwise its rank's value as a share of the best result's, which is 1.
     #[prost(double, tag = "5")]
     pub score: f64,
     /// Where the fact comes from; empty where nobody said.
     #[prost(string, tag = "6")]
     pub context: ::prost::alloc::string::String,
+    /// The client's id of the document; absent where the result is a fact.
+    #[prost(string, optional, tag = "7")]
+    pub document: ::core::option::Option<::prost::alloc::string::String>,
+    /// JSON of the document's metadata; absent where the result is a fact.
+    #[prost(string, optional, tag = "8")]
+    pub metadata: ::core::option::Option<::prost::alloc::string::String>,
+    /// The part of the text that fits best.
+    #[prost(string, tag = "9")]
+    pub snippet: ::prost::alloc::string::String,
 }
 impl ::prost::Name for SearchItem {
     const NAME: &'static str = "SearchItem";
@@ -342,7 +717,7 @@ pub struct SearchPage {
     /// Results on all pages together.
     #[prost(double, tag = "2")]
     pub total: f64,
-    /// What searched: `text`.
+    /// What searched: `primary`, or `fallback` where the indexes are broken, being built or switched off.
     #[prost(string, tag = "3")]
     pub adapter: ::prost::alloc::string::String,
     /// The process that has the other pages; `cmd.kb.<instance>.next` names it.
@@ -360,6 +735,9 @@ pub struct SearchPage {
     /// Its epoch.
     #[prost(string, tag = "8")]
     pub epoch: ::prost::alloc::string::String,
+    /// How it was searched; not as asked for where only the fallback could.
+    #[prost(string, tag = "9")]
+    pub mode: ::prost::alloc::string::String,
 }
 impl ::prost::Name for SearchPage {
     const NAME: &'static str = "SearchPage";
@@ -751,288 +1129,6 @@ impl ::prost::Name for GpuMonitorStatus {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/bywash.v1.GpuMonitorStatus".into()
-    }
-}
-/// One fact was added. Subject `kb.facts`, event type `fact_added`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FactAdded {
-    /// Number of the fact in its store.
-    #[prost(double, tag = "1")]
-    pub id: f64,
-    /// The fact in its canonical form, with the closing dot.
-    #[prost(string, tag = "2")]
-    pub statement: ::prost::alloc::string::String,
-    /// Where the fact comes from; empty where nobody said.
-    #[prost(string, tag = "3")]
-    pub context: ::prost::alloc::string::String,
-    /// 0 to 1.
-    #[prost(double, tag = "4")]
-    pub confidence: f64,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "5")]
-    pub created_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "6")]
-    pub revision: f64,
-}
-impl ::prost::Name for FactAdded {
-    const NAME: &'static str = "FactAdded";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.FactAdded".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.FactAdded".into()
-    }
-}
-/// One batch of a bulk request was added. Subject `kb.facts`, event type `facts_imported`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FactsImported {
-    /// Facts added by this batch.
-    #[prost(double, tag = "1")]
-    pub count: f64,
-    /// Lowest fact id of the batch.
-    #[prost(double, tag = "2")]
-    pub first_id: f64,
-    /// Highest fact id of the batch; ids between the two are the batch's.
-    #[prost(double, tag = "3")]
-    pub last_id: f64,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "4")]
-    pub created_at: ::prost::alloc::string::String,
-    /// Revision of the batch; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "5")]
-    pub revision: f64,
-}
-impl ::prost::Name for FactsImported {
-    const NAME: &'static str = "FactsImported";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.FactsImported".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.FactsImported".into()
-    }
-}
-/// One fact was changed. Subject `kb.facts`, event type `fact_updated`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FactUpdated {
-    /// Number of the fact; it stays the same.
-    #[prost(double, tag = "1")]
-    pub id: f64,
-    /// The fact in its canonical form, as it is now.
-    #[prost(string, tag = "2")]
-    pub statement: ::prost::alloc::string::String,
-    /// Where the fact comes from; empty where nobody said.
-    #[prost(string, tag = "3")]
-    pub context: ::prost::alloc::string::String,
-    /// 0 to 1.
-    #[prost(double, tag = "4")]
-    pub confidence: f64,
-    /// What it was before, in its canonical form.
-    #[prost(string, tag = "5")]
-    pub previous_statement: ::prost::alloc::string::String,
-    /// When it was added; RFC 3339, UTC.
-    #[prost(string, tag = "6")]
-    pub created_at: ::prost::alloc::string::String,
-    /// When it was changed; RFC 3339, UTC.
-    #[prost(string, tag = "7")]
-    pub updated_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "8")]
-    pub revision: f64,
-}
-impl ::prost::Name for FactUpdated {
-    const NAME: &'static str = "FactUpdated";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.FactUpdated".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.FactUpdated".into()
-    }
-}
-/// One fact was deleted. Subject `kb.facts`, event type `fact_deleted`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FactDeleted {
-    /// Number of the fact; no other ever gets it.
-    #[prost(double, tag = "1")]
-    pub id: f64,
-    /// What it was, in its canonical form.
-    #[prost(string, tag = "2")]
-    pub statement: ::prost::alloc::string::String,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "3")]
-    pub deleted_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "4")]
-    pub revision: f64,
-}
-impl ::prost::Name for FactDeleted {
-    const NAME: &'static str = "FactDeleted";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.FactDeleted".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.FactDeleted".into()
-    }
-}
-/// A collection was made. Subject `kb.documents`, event type `collection_created`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CollectionCreated {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub collection: ::prost::alloc::string::String,
-    /// Which model makes its vectors; `caller` where they are given with the documents.
-    #[prost(string, tag = "2")]
-    pub embedding_model: ::prost::alloc::string::String,
-    /// Components of a vector.
-    #[prost(double, tag = "3")]
-    pub dimension: f64,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "4")]
-    pub created_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "5")]
-    pub revision: f64,
-}
-impl ::prost::Name for CollectionCreated {
-    const NAME: &'static str = "CollectionCreated";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.CollectionCreated".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.CollectionCreated".into()
-    }
-}
-/// A collection and all its documents were deleted. Subject `kb.documents`, event type `collection_deleted`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CollectionDeleted {
-    /// Its name; another collection may have it later.
-    #[prost(string, tag = "1")]
-    pub collection: ::prost::alloc::string::String,
-    /// Documents it had.
-    #[prost(double, tag = "2")]
-    pub document_count: f64,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "3")]
-    pub deleted_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "4")]
-    pub revision: f64,
-}
-impl ::prost::Name for CollectionDeleted {
-    const NAME: &'static str = "CollectionDeleted";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.CollectionDeleted".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.CollectionDeleted".into()
-    }
-}
-/// Documents were added or replaced. Subject `kb.documents`, event type `documents_changed`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DocumentsChanged {
-    /// The collection that they are in.
-    #[prost(string, tag = "1")]
-    pub collection: ::prost::alloc::string::String,
-    /// How many.
-    #[prost(double, tag = "2")]
-    pub count: f64,
-    /// Their ids, as far as there is room: at most 100. What is missing is found by its revision.
-    #[prost(string, repeated, tag = "3")]
-    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "4")]
-    pub changed_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "5")]
-    pub revision: f64,
-}
-impl ::prost::Name for DocumentsChanged {
-    const NAME: &'static str = "DocumentsChanged";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.DocumentsChanged".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.DocumentsChanged".into()
-    }
-}
-/// Documents were deleted. Subject `kb.documents`, event type `documents_deleted`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DocumentsDeleted {
-    /// The collection that they were in.
-    #[prost(string, tag = "1")]
-    pub collection: ::prost::alloc::string::String,
-    /// How many; at most 100.
-    #[prost(double, tag = "2")]
-    pub count: f64,
-    /// Their ids, all of them.
-    #[prost(string, repeated, tag = "3")]
-    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "4")]
-    pub deleted_at: ::prost::alloc::string::String,
-    /// Revision of the write; equals the sequence of the stream `KB`.
-    #[prost(double, tag = "5")]
-    pub revision: f64,
-}
-impl ::prost::Name for DocumentsDeleted {
-    const NAME: &'static str = "DocumentsDeleted";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.DocumentsDeleted".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.DocumentsDeleted".into()
-    }
-}
-/// Newest state of the knowledge base. Subject `state.kb`, event type `kb_state`.
-#[derive(utoipa::ToSchema)]
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct KnowledgeBaseState {
-    /// The process that speaks.
-    #[prost(string, tag = "1")]
-    pub instance: ::prost::alloc::string::String,
-    /// Incarnation of the stream `KB`.
-    #[prost(string, tag = "2")]
-    pub epoch: ::prost::alloc::string::String,
-    /// Revision of the last committed change.
-    #[prost(double, tag = "3")]
-    pub revision: f64,
-    /// Facts in the store.
-    #[prost(double, tag = "4")]
-    pub fact_count: f64,
-    /// Changes that are committed and not yet in the stream.
-    #[prost(double, tag = "5")]
-    pub relay_lag_changes: f64,
-    /// Age of the oldest of them; absent when there is none.
-    #[prost(double, optional, tag = "6")]
-    pub relay_lag_seconds: ::core::option::Option<f64>,
-    /// RFC 3339, UTC.
-    #[prost(string, tag = "7")]
-    pub time: ::prost::alloc::string::String,
-}
-impl ::prost::Name for KnowledgeBaseState {
-    const NAME: &'static str = "KnowledgeBaseState";
-    const PACKAGE: &'static str = "bywash.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "bywash.v1.KnowledgeBaseState".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/bywash.v1.KnowledgeBaseState".into()
     }
 }
 /// One log record. Subject `logs.<service>.<level>` with the level in lower case, event type `log`.

@@ -1,3 +1,150 @@
+impl serde::Serialize for AdapterState {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.AdapterState", len)?;
+        if true {
+            struct_ser.serialize_field("instance", &self.instance)?;
+        }
+        if true {
+            struct_ser.serialize_field("current_adapter", &self.current_adapter)?;
+        }
+        if let Some(v) = self.adapters.as_ref() {
+            struct_ser.serialize_field("adapters", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("time", &self.time)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for AdapterState {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "instance",
+            "current_adapter",
+            "currentAdapter",
+            "adapters",
+            "time",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Instance,
+            CurrentAdapter,
+            Adapters,
+            Time,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "instance" => Ok(GeneratedField::Instance),
+                            "currentAdapter" | "current_adapter" => Ok(GeneratedField::CurrentAdapter),
+                            "adapters" => Ok(GeneratedField::Adapters),
+                            "time" => Ok(GeneratedField::Time),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = AdapterState;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.AdapterState")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<AdapterState, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut instance__ = None;
+                let mut current_adapter__ = None;
+                let mut adapters__ = None;
+                let mut time__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Instance => {
+                            if instance__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("instance"));
+                            }
+                            instance__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::CurrentAdapter => {
+                            if current_adapter__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("currentAdapter"));
+                            }
+                            current_adapter__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Adapters => {
+                            if adapters__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapters"));
+                            }
+                            adapters__ = map_.next_value()?;
+                        }
+                        GeneratedField::Time => {
+                            if time__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("time"));
+                            }
+                            time__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(AdapterState {
+                    instance: instance__.unwrap_or_default(),
+                    current_adapter: current_adapter__.unwrap_or_default(),
+                    adapters: adapters__,
+                    time: time__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.AdapterState", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for CollectionCreated {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -4174,6 +4321,9 @@ impl serde::Serialize for KnowledgeBaseStatus {
         if true {
             len += 1;
         }
+        if true {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("bywash.v1.KnowledgeBaseStatus", len)?;
         if true {
             struct_ser.serialize_field("instance", &self.instance)?;
@@ -4217,6 +4367,9 @@ impl serde::Serialize for KnowledgeBaseStatus {
         if true {
             struct_ser.serialize_field("time", &self.time)?;
         }
+        if let Some(v) = self.adapters.as_ref() {
+            struct_ser.serialize_field("adapters", v)?;
+        }
         struct_ser.end()
     }
 }
@@ -4248,6 +4401,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
             "unique_entities",
             "uniqueEntities",
             "time",
+            "adapters",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -4266,6 +4420,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
             UniquePredicates,
             UniqueEntities,
             Time,
+            Adapters,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -4302,6 +4457,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                             "uniquePredicates" | "unique_predicates" => Ok(GeneratedField::UniquePredicates),
                             "uniqueEntities" | "unique_entities" => Ok(GeneratedField::UniqueEntities),
                             "time" => Ok(GeneratedField::Time),
+                            "adapters" => Ok(GeneratedField::Adapters),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -4335,6 +4491,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                 let mut unique_predicates__ = None;
                 let mut unique_entities__ = None;
                 let mut time__ = None;
+                let mut adapters__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Instance => {
@@ -4439,6 +4596,12 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                             }
                             time__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Adapters => {
+                            if adapters__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("adapters"));
+                            }
+                            adapters__ = map_.next_value()?;
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -4459,6 +4622,7 @@ impl<'de> serde::Deserialize<'de> for KnowledgeBaseStatus {
                     unique_predicates: unique_predicates__,
                     unique_entities: unique_entities__,
                     time: time__.unwrap_or_default(),
+                    adapters: adapters__,
                 })
             }
         }
@@ -4795,6 +4959,290 @@ impl<'de> serde::Deserialize<'de> for NextPageRequest {
         deserializer.deserialize_struct("bywash.v1.NextPageRequest", FIELDS, GeneratedVisitor)
     }
 }
+impl serde::Serialize for SearchAdapter {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchAdapter", len)?;
+        if true {
+            struct_ser.serialize_field("available", &self.available)?;
+        }
+        if true {
+            struct_ser.serialize_field("circuit", &self.circuit)?;
+        }
+        if true {
+            struct_ser.serialize_field("query_count", &self.query_count)?;
+        }
+        if let Some(v) = self.avg_latency_ms.as_ref() {
+            struct_ser.serialize_field("avg_latency_ms", v)?;
+        }
+        if let Some(v) = self.success_rate.as_ref() {
+            struct_ser.serialize_field("success_rate", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchAdapter {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "available",
+            "circuit",
+            "query_count",
+            "queryCount",
+            "avg_latency_ms",
+            "avgLatencyMs",
+            "success_rate",
+            "successRate",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Available,
+            Circuit,
+            QueryCount,
+            AvgLatencyMs,
+            SuccessRate,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "available" => Ok(GeneratedField::Available),
+                            "circuit" => Ok(GeneratedField::Circuit),
+                            "queryCount" | "query_count" => Ok(GeneratedField::QueryCount),
+                            "avgLatencyMs" | "avg_latency_ms" => Ok(GeneratedField::AvgLatencyMs),
+                            "successRate" | "success_rate" => Ok(GeneratedField::SuccessRate),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchAdapter;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchAdapter")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchAdapter, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut available__ = None;
+                let mut circuit__ = None;
+                let mut query_count__ = None;
+                let mut avg_latency_ms__ = None;
+                let mut success_rate__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Available => {
+                            if available__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("available"));
+                            }
+                            available__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Circuit => {
+                            if circuit__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("circuit"));
+                            }
+                            circuit__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::QueryCount => {
+                            if query_count__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("queryCount"));
+                            }
+                            query_count__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::AvgLatencyMs => {
+                            if avg_latency_ms__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("avgLatencyMs"));
+                            }
+                            avg_latency_ms__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::SuccessRate => {
+                            if success_rate__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("successRate"));
+                            }
+                            success_rate__ = 
+                                map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
+                            ;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchAdapter {
+                    available: available__.unwrap_or_default(),
+                    circuit: circuit__.unwrap_or_default(),
+                    query_count: query_count__.unwrap_or_default(),
+                    avg_latency_ms: avg_latency_ms__,
+                    success_rate: success_rate__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchAdapter", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for SearchAdapters {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchAdapters", len)?;
+        if let Some(v) = self.primary.as_ref() {
+            struct_ser.serialize_field("primary", v)?;
+        }
+        if let Some(v) = self.fallback.as_ref() {
+            struct_ser.serialize_field("fallback", v)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for SearchAdapters {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "primary",
+            "fallback",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            Primary,
+            Fallback,
+            __SkipField__,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "primary" => Ok(GeneratedField::Primary),
+                            "fallback" => Ok(GeneratedField::Fallback),
+                            _ => Ok(GeneratedField::__SkipField__),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = SearchAdapters;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct bywash.v1.SearchAdapters")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<SearchAdapters, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut primary__ = None;
+                let mut fallback__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::Primary => {
+                            if primary__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("primary"));
+                            }
+                            primary__ = map_.next_value()?;
+                        }
+                        GeneratedField::Fallback => {
+                            if fallback__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("fallback"));
+                            }
+                            fallback__ = map_.next_value()?;
+                        }
+                        GeneratedField::__SkipField__ => {
+                            let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(SearchAdapters {
+                    primary: primary__,
+                    fallback: fallback__,
+                })
+            }
+        }
+        deserializer.deserialize_struct("bywash.v1.SearchAdapters", FIELDS, GeneratedVisitor)
+    }
+}
 impl serde::Serialize for SearchItem {
     #[allow(deprecated)]
     fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
@@ -4803,6 +5251,15 @@ impl serde::Serialize for SearchItem {
     {
         use serde::ser::SerializeStruct;
         let mut len = 0;
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
+        if true {
+            len += 1;
+        }
         if true {
             len += 1;
         }
@@ -4840,6 +5297,15 @@ impl serde::Serialize for SearchItem {
         if true {
             struct_ser.serialize_field("context", &self.context)?;
         }
+        if let Some(v) = self.document.as_ref() {
+            struct_ser.serialize_field("document", v)?;
+        }
+        if let Some(v) = self.metadata.as_ref() {
+            struct_ser.serialize_field("metadata", v)?;
+        }
+        if true {
+            struct_ser.serialize_field("snippet", &self.snippet)?;
+        }
         struct_ser.end()
     }
 }
@@ -4856,6 +5322,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
             "confidence",
             "score",
             "context",
+            "document",
+            "metadata",
+            "snippet",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -4866,6 +5335,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
             Confidence,
             Score,
             Context,
+            Document,
+            Metadata,
+            Snippet,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -4894,6 +5366,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                             "confidence" => Ok(GeneratedField::Confidence),
                             "score" => Ok(GeneratedField::Score),
                             "context" => Ok(GeneratedField::Context),
+                            "document" => Ok(GeneratedField::Document),
+                            "metadata" => Ok(GeneratedField::Metadata),
+                            "snippet" => Ok(GeneratedField::Snippet),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -4919,6 +5394,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                 let mut confidence__ = None;
                 let mut score__ = None;
                 let mut context__ = None;
+                let mut document__ = None;
+                let mut metadata__ = None;
+                let mut snippet__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Id => {
@@ -4963,6 +5441,24 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                             }
                             context__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Document => {
+                            if document__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("document"));
+                            }
+                            document__ = map_.next_value()?;
+                        }
+                        GeneratedField::Metadata => {
+                            if metadata__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("metadata"));
+                            }
+                            metadata__ = map_.next_value()?;
+                        }
+                        GeneratedField::Snippet => {
+                            if snippet__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("snippet"));
+                            }
+                            snippet__ = Some(map_.next_value()?);
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -4975,6 +5471,9 @@ impl<'de> serde::Deserialize<'de> for SearchItem {
                     confidence: confidence__.unwrap_or_default(),
                     score: score__.unwrap_or_default(),
                     context: context__.unwrap_or_default(),
+                    document: document__,
+                    metadata: metadata__,
+                    snippet: snippet__.unwrap_or_default(),
                 })
             }
         }
@@ -4989,6 +5488,9 @@ impl serde::Serialize for SearchPage {
     {
         use serde::ser::SerializeStruct;
         let mut len = 0;
+        if true {
+            len += 1;
+        }
         if true {
             len += 1;
         }
@@ -5038,6 +5540,9 @@ impl serde::Serialize for SearchPage {
         if true {
             struct_ser.serialize_field("epoch", &self.epoch)?;
         }
+        if true {
+            struct_ser.serialize_field("mode", &self.mode)?;
+        }
         struct_ser.end()
     }
 }
@@ -5057,6 +5562,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
             "durationMs",
             "revision",
             "epoch",
+            "mode",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -5069,6 +5575,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
             DurationMs,
             Revision,
             Epoch,
+            Mode,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -5099,6 +5606,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                             "durationMs" | "duration_ms" => Ok(GeneratedField::DurationMs),
                             "revision" => Ok(GeneratedField::Revision),
                             "epoch" => Ok(GeneratedField::Epoch),
+                            "mode" => Ok(GeneratedField::Mode),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -5126,6 +5634,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                 let mut duration_ms__ = None;
                 let mut revision__ = None;
                 let mut epoch__ = None;
+                let mut mode__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Items => {
@@ -5182,6 +5691,12 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                             }
                             epoch__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = Some(map_.next_value()?);
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -5196,6 +5711,7 @@ impl<'de> serde::Deserialize<'de> for SearchPage {
                     duration_ms: duration_ms__.unwrap_or_default(),
                     revision: revision__.unwrap_or_default(),
                     epoch: epoch__.unwrap_or_default(),
+                    mode: mode__.unwrap_or_default(),
                 })
             }
         }
@@ -5222,6 +5738,9 @@ impl serde::Serialize for SearchRequest {
         if true {
             len += 1;
         }
+        if true {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("bywash.v1.SearchRequest", len)?;
         if true {
             struct_ser.serialize_field("query", &self.query)?;
@@ -5234,6 +5753,9 @@ impl serde::Serialize for SearchRequest {
         }
         if let Some(v) = self.threshold.as_ref() {
             struct_ser.serialize_field("threshold", v)?;
+        }
+        if let Some(v) = self.mode.as_ref() {
+            struct_ser.serialize_field("mode", v)?;
         }
         struct_ser.end()
     }
@@ -5249,6 +5771,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
             "limit",
             "collection",
             "threshold",
+            "mode",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -5257,6 +5780,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
             Limit,
             Collection,
             Threshold,
+            Mode,
             __SkipField__,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
@@ -5283,6 +5807,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                             "limit" => Ok(GeneratedField::Limit),
                             "collection" => Ok(GeneratedField::Collection),
                             "threshold" => Ok(GeneratedField::Threshold),
+                            "mode" => Ok(GeneratedField::Mode),
                             _ => Ok(GeneratedField::__SkipField__),
                         }
                     }
@@ -5306,6 +5831,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                 let mut limit__ = None;
                 let mut collection__ = None;
                 let mut threshold__ = None;
+                let mut mode__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Query => {
@@ -5336,6 +5862,12 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                                 map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|x| x.0)
                             ;
                         }
+                        GeneratedField::Mode => {
+                            if mode__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("mode"));
+                            }
+                            mode__ = map_.next_value()?;
+                        }
                         GeneratedField::__SkipField__ => {
                             let _ = map_.next_value::<serde::de::IgnoredAny>()?;
                         }
@@ -5346,6 +5878,7 @@ impl<'de> serde::Deserialize<'de> for SearchRequest {
                     limit: limit__,
                     collection: collection__,
                     threshold: threshold__,
+                    mode: mode__,
                 })
             }
         }

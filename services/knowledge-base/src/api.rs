@@ -26,12 +26,13 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 pub use routes::router;
-pub(crate) use search::{SEARCH_LIMIT_DEFAULT, SEARCH_LIMIT_MAX, text_query};
+pub(crate) use search::{SEARCH_LIMIT_MAX, SearchBody, ask, question};
 
 use crate::embed::StaticTable;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
 use crate::relay::RelayStatus;
+use crate::search::{Searcher, Vectors};
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
 
 /// Bulk requests under way at once; each holds about 2 MiB. Beyond it they are refused (503).
@@ -43,21 +44,44 @@ const RETRY_AFTER_S: u32 = 1;
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
-    store: Store,
-    graph: GraphIndex,
-    relay: RelayStatus,
-    instance: Arc<str>,
+    pub(crate) store: Store,
+    pub(crate) graph: GraphIndex,
+    vectors: Vectors,
+    pub(crate) searcher: Searcher,
+    pub(crate) relay: RelayStatus,
+    pub(crate) instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
     static_table: &'static StaticTable,
 }
 
+/// What an [`ApiState`] is made of.
+pub struct Parts {
+    /// The record.
+    pub store: Store,
+    /// The graph that follows it.
+    pub graph: GraphIndex,
+    /// The vectors that follow it.
+    pub vectors: Vectors,
+    /// What searches both.
+    pub searcher: Searcher,
+    /// How far the relay has come.
+    pub relay: RelayStatus,
+}
+
 impl ApiState {
-    /// The API over `store` and the `graph` that follows it; `relay` says how far the relay has come, and `instance`
-    /// names this process.
-    pub fn new(store: Store, graph: GraphIndex, relay: RelayStatus, instance: &str) -> Self {
-        let bulk_requests = Arc::new(Semaphore::new(BULK_REQUESTS_MAX));
-        let static_table = StaticTable::built_in();
-        Self { store, graph, relay, instance: instance.into(), bulk_requests, static_table }
+    /// The API over these; `instance` names this process.
+    pub fn new(parts: Parts, instance: &str) -> Self {
+        let Parts { store, graph, vectors, searcher, relay } = parts;
+        Self {
+            store,
+            graph,
+            vectors,
+            searcher,
+            relay,
+            instance: instance.into(),
+            bulk_requests: Arc::new(Semaphore::new(BULK_REQUESTS_MAX)),
+            static_table: StaticTable::built_in(),
+        }
     }
 }
 

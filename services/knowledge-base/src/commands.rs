@@ -17,45 +17,37 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::api::graph_questions::{graph_error, unknown_entity};
-use crate::api::read_error;
-use crate::graph::{Figures, GraphIndex};
-use crate::relay::RelayStatus;
-use crate::store::{FactId, READ_TIME_MAX, Revision, Store};
+use crate::api::{ApiState, ask, question};
+use crate::graph::Figures;
+use crate::search::{FALLBACK_TIME_MAX, adapters_of, name_of};
+use crate::store::{FactId, Revision};
 use pages::{Cursors, Cuts, Paged};
-use search::{ADAPTER, SearchResults};
+use search::SearchResults;
 use traverse::WalkResults;
 
 /// A quarter of the readers' queue, so that commands cannot keep requests from being read.
 const AT_ONCE_MAX: usize = 64;
 
-/// A read ends by itself after [`READ_TIME_MAX`], waiting included, and a walk takes less.
-const TIME_MAX: Duration = READ_TIME_MAX.saturating_add(Duration::from_secs(1));
+/// The longest is a search by the fallback, which ends by itself; reads and walks take less. An asker who does not wait
+/// that long says so.
+const TIME_MAX: Duration = FALLBACK_TIME_MAX.saturating_add(Duration::from_secs(1));
 
-/// Answers until the stop; the task holds `store` until then.
-pub fn start(
-    chassis: &Chassis,
-    store: Store,
-    graph: GraphIndex,
-    relay: RelayStatus,
-    instance: &str,
-) -> JoinHandle<()> {
-    let next_subject = command::kb_next(instance);
+/// Answers until the stop; the task holds the store until then.
+pub fn start(chassis: &Chassis, api: ApiState) -> JoinHandle<()> {
+    let next_subject = command::kb_next(&api.instance);
     let served = vec![
         Served { subject: command::KB_ANY.to_owned(), group: Some(command::KB_GROUP) },
         Served { subject: next_subject.clone(), group: None },
     ];
-    let cursors = Mutex::new(Cursors::default());
-    let commands = Commands { store, graph, relay, instance: instance.into(), next_subject, cursors };
+    let commands = Commands { api, next_subject, cursors: Mutex::new(Cursors::default()) };
     let limits = Limits { at_once: AT_ONCE_MAX, time_max: TIME_MAX };
     let metrics = CommandMetrics::new(&chassis.metrics);
     tokio::spawn(serve(chassis.nats.clone(), served, commands, limits, metrics, chassis.shutdown.clone()))
 }
 
 struct Commands {
-    store: Store,
-    graph: GraphIndex,
-    relay: RelayStatus,
-    instance: Arc<str>,
+    /// What answers HTTP answers here too.
+    api: ApiState,
     /// Where further pages of our answers are asked for.
     next_subject: String,
     /// Protects the table of answers that have more pages; held for a look or an entry, never over an await.
@@ -97,7 +89,7 @@ impl Handler for Commands {
         asked.by.require(Role::Read)?;
         match asked.subject.as_str() {
             command::KB_STATUS => Ok(Answer::of(&self.status())),
-            command::KB_SEARCH => self.search(&asked.parse()?).await,
+            command::KB_SEARCH => self.search(asked.parse()?).await,
             command::KB_TRAVERSE => self.traverse(&asked.parse()?).await,
             subject if subject == self.next_subject => self.next_page(&asked.parse()?),
             subject => Err(unknown_command(subject)),
@@ -107,17 +99,18 @@ impl Handler for Commands {
 
 impl Commands {
     fn status(&self) -> KnowledgeBaseStatus {
-        let snapshot = self.store.snapshot();
-        let relay = self.relay.lag(&snapshot);
-        let graph = self.graph.state();
+        let snapshot = self.api.store.snapshot();
+        let relay = self.api.relay.lag(&snapshot);
+        let report = self.api.searcher.report();
+        let graph = self.api.graph.state();
         let figures = graph.as_ref().map(|state| state.figures);
         let count = |of: fn(&Figures) -> usize| figures.as_ref().map(|figures| pages::count(of(figures)));
         KnowledgeBaseStatus {
-            instance: self.instance.to_string(),
+            instance: self.api.instance.to_string(),
             epoch: snapshot.epoch.as_str().to_owned(),
             revision: snapshot.revision.as_f64(),
             fact_count: FactId(snapshot.fact_count).as_f64(),
-            adapter: ADAPTER.to_owned(),
+            adapter: name_of(report.current).to_owned(),
             relay_connected: relay.connected,
             // Where another process is the relay, this one has no lag.
             relay_lag_changes: Revision(relay.changes.unwrap_or(0)).as_f64(),
@@ -128,17 +121,16 @@ impl Commands {
             entropy: figures.map(|figures| figures.entropy_bits),
             unique_predicates: count(|figures| figures.predicates),
             unique_entities: count(|figures| figures.entities),
+            adapters: Some(adapters_of(&report)),
             time: time::now(),
         }
     }
 
-    /// What [`search::Wanted::parse`] and reads refuse.
-    async fn search(&self, request: &SearchRequest) -> Result<Answer, ApiError> {
+    /// What [`search::body`] and [`question`] refuse, and `search_unavailable`.
+    async fn search(&self, request: SearchRequest) -> Result<Answer, ApiError> {
         let started = Instant::now();
-        let wanted = search::Wanted::parse(request)?;
-        let seen =
-            self.store.search(wanted.query, None, wanted.limit).await.map_err(|error| read_error(&error))?;
-        let results = SearchResults::new(seen.value, wanted.threshold, seen.revision, seen.epoch);
+        let question = question(&self.api, search::body(request)?).await?;
+        let results = SearchResults::new(ask(&self.api, question).await?);
         Ok(self.first_page(Results::Search(results), started))
     }
 
@@ -147,7 +139,7 @@ impl Commands {
         let started = Instant::now();
         let wanted = traverse::parse(request)?;
         let seen =
-            self.graph.work("traverse", move |graph| wanted.answer(graph)).await.map_err(graph_error)?;
+            self.api.graph.work("traverse", move |graph| wanted.answer(graph)).await.map_err(graph_error)?;
         let walk = seen.value.map_err(|unknown| unknown_entity(&unknown, seen.revision, &seen.epoch))?;
         let results = WalkResults::new(walk, seen.revision, seen.epoch);
         Ok(self.first_page(Results::Walk(results), started))
@@ -177,7 +169,7 @@ impl Commands {
 
     fn page(&self, results: &Results, page: Range<usize>, next: Option<String>, started: Instant) -> Answer {
         let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-        let head = PageHead { instance: self.instance.to_string(), next, duration_ms };
+        let head = PageHead { instance: self.api.instance.to_string(), next, duration_ms };
         match results {
             Results::Search(search) => Answer::of(&search.page(page, head)),
             Results::Walk(walk) => Answer::of(&walk.page(page, head)),

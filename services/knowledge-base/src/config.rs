@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use chassis::CommonConfig;
 use chassis::process::ServiceConfig;
-use clap::{Parser, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::store::PostgresUrl;
 
@@ -44,6 +45,16 @@ pub struct Config {
     /// PEM file with the authorities that its certificate may be signed by; default: those of the system
     #[arg(long, env = "BYWASH_POSTGRES_CA_FILE", value_name = "FILE")]
     pub postgres_ca_file: Option<PathBuf>,
+
+    /// Whether the primary search adapter is on: full-text and vector indexes
+    #[arg(long, env = "THEMIS_ENABLED", value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+        value_parser = BoolishValueParser::new())]
+    pub themis_enabled: bool,
+
+    /// Whether the fallback search adapter is on: a scan of everything, where the primary cannot answer
+    #[arg(long, env = "USE_UDS3_FALLBACK", value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+        value_parser = BoolishValueParser::new())]
+    pub use_uds3_fallback: bool,
 
     /// Copies of the stream KB; needs as many NATS servers
     #[arg(long, env = "BYWASH_STREAM_REPLICAS", value_name = "COUNT", default_value_t = 1)]

@@ -12,8 +12,12 @@ pub mod grammar;
 pub mod graph;
 mod opening;
 pub mod relay;
+pub mod search;
 pub mod store;
+pub mod vector;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::health::Health;
@@ -24,13 +28,19 @@ use tokio::task::JoinHandle;
 
 pub use config::Config;
 
-use api::ApiState;
+use api::{ApiState, Parts};
 use graph::GraphIndex;
 use relay::Relay;
+use search::{AdapterTeller, Searcher, Switches, Vectors};
 use store::{Store, StoreMetrics};
+use vector::{Builders, BuildersOptions, FactVectors};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
+
+/// Where the vector indexes lie, below the data directory. They are derived: removed while the service is stopped, they
+/// are built again.
+const VECTORS_DIRECTORY: &str = "vectors";
 
 /// How long a stop waits for the store's last commit and the move of its log.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,14 +64,27 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
-    let routes = api::router(ApiState::new(store.clone(), graph.clone(), relay.status(), &instance));
-    let commands = commands::start(&chassis, store.clone(), graph, relay.status(), &instance);
+    let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
+    let fact_vectors = follow_vectors(&store, &config.data_dir, switches).await?;
+    let vectors = fact_vectors.as_ref().map_or_else(Vectors::none, Vectors::of);
+    let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
+    AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let parts = Parts { store: store.clone(), graph, vectors, searcher, relay: relay.status() };
+    let state = ApiState::new(parts, &instance);
+    let commands = commands::start(&chassis, state.clone());
+    let routes = api::router(state);
     chassis.serve(routes).await;
 
     // It holds the store and ends with the stop, in a bounded time.
     let _ = commands.await;
     relay.finish().await;
-    let _ = tokio::task::spawn_blocking(move || graph_thread.join()).await;
+    let followers = move || {
+        graph_thread.join();
+        if let Some(vectors) = fact_vectors {
+            vectors.finish();
+        }
+    };
+    let _ = tokio::task::spawn_blocking(followers).await;
     // It holds the store, whose threads end with the last who does.
     watching.abort();
     drop(store);
@@ -69,6 +92,22 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         tracing::warn!("the store is still busy; its log is recovered at the next start");
     }
     Ok(())
+}
+
+/// Starts what keeps the facts' vectors, where the adapter that searches them is on.
+async fn follow_vectors(
+    store: &Store,
+    data_dir: &Path,
+    switches: Switches,
+) -> Result<Option<FactVectors>, StartError> {
+    if !switches.primary {
+        return Ok(None);
+    }
+    let builders = Builders::start(BuildersOptions::default()).map_err(StartError::service)?;
+    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY).join("facts"));
+    // It reads what was persisted.
+    let started = tokio::task::spawn_blocking(move || FactVectors::start(store, &directory, &builders)).await;
+    started.map_err(StartError::service)?.map(Some).map_err(StartError::service)
 }
 
 /// Makes the service unready when a thread of the store ends before the stop: nothing brings it back but a new start.

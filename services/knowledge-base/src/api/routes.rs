@@ -74,11 +74,14 @@ fn with_facts(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
         .gives::<facts::DeletedFact>(200, "What it was")
         .refuses(400, &["invalid_id"])
         .refuses(404, &["no_such_fact"]);
-    let search = read(Operation::post("Facts by the words in them, the best first"))
+    let search = read(Operation::post("Facts or documents by words, by meaning, or by both; the best first"))
         .takes::<search::SearchBody>()
-        .gives::<search::SearchAnswer>(200, "What was found")
-        .refuses(400, &["invalid_limit"])
-        .refuses(422, &["not_available", "empty_query", "query_too_long", "invalid_confidence"]);
+        .gives::<search::SearchAnswer>(200, "What was found, and which adapter found it")
+        .refuses(400, &["invalid_limit", "invalid_filter"])
+        .refuses(404, &["unknown_collection"])
+        .refuses(422, &["empty_query", "query_too_long", "invalid_confidence", "invalid_threshold"])
+        .refuses(422, &["missing_vector", "unwanted_vector", "wrong_dimension", "invalid_vector"])
+        .refuses(503, &["search_unavailable"]);
     endpoints
         .route("/api/facts", get(facts::list).post(facts::add), [list, add])
         .route("/api/facts/count", get(facts::count), [count])

@@ -12,8 +12,8 @@ use super::framing::RECORD_BYTES_MAX;
 use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
 use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
-use crate::graph;
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
+use crate::{graph, search};
 
 /// What the knowledge base says about itself.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,7 +45,9 @@ struct RelayAnswer {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct SearchModes {
-    modes: [&'static str; 1],
+    modes: [&'static str; 3],
+    /// Which adapter would answer now: `primary`, `fallback` or `none`.
+    adapter: &'static str,
 }
 
 /// `GET /api/status`.
@@ -63,7 +65,10 @@ pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<StatusAns
             lag_changes: relay.changes,
             lag_seconds: relay.oldest_age.map(|age| age.as_secs_f64()),
         },
-        search: SearchModes { modes: ["text"] },
+        search: SearchModes {
+            modes: ["text", "vector", "hybrid"],
+            adapter: search::name_of(state.searcher.report().current),
+        },
         time: time::now(),
     })
 }

@@ -169,6 +169,22 @@ impl Graph {
         }
     }
 
+    /// The same, in as little memory as it needs: what grows bit by bit is a third larger.
+    pub fn packed(&self) -> Self {
+        Self {
+            // From a sorted sequence full nodes are made, where adding one by one leaves them half empty.
+            outbound: self.outbound.iter().copied().collect(),
+            inbound: self.inbound.iter().copied().collect(),
+            entities: self.entities.clone(),
+            degrees: self.degrees.clone(),
+            predicates: self.predicates.clone(),
+            negated_of: self.negated_of.clone(),
+            predicates_by_facts: self.predicates_by_facts.clone(),
+            facts: self.facts.clone(),
+            ..*self
+        }
+    }
+
     fn put_in(&mut self, id: FactId, fact: &Fact) -> Record {
         self.fact_count += 1;
         let predicate = self.predicates.acquire(fact.predicate());

@@ -18,7 +18,7 @@ pub struct Position {
 }
 
 /// A graph, and which state of the store it is; none before the first is whole.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Copy {
     /// The graph.
     pub graph: Graph,
@@ -77,13 +77,20 @@ impl Writer {
         self.0.current.store(1 - current, Ordering::Release);
     }
 
-    /// Makes the standby the same as the current one.
+    /// Makes both copies the same as the current one is, in as little memory as they need.
     pub fn level(&mut self) {
+        self.refill();
+        self.swap();
+        self.refill();
+    }
+
+    fn refill(&mut self) {
         let current = Reader(Arc::clone(&self.0));
         let mut standby = self.standby();
         // Given back first, so that there are never three.
         *standby = Copy::default();
-        *standby = current.read().clone();
+        let current = current.read();
+        *standby = Copy { graph: current.graph.packed(), position: current.position.clone() };
     }
 }
 
@@ -120,8 +127,8 @@ mod tests {
             writer.level();
             writer
         });
-        drop(held);
+        drop((held, fresh));
         let mut writer = levelling.join().unwrap();
-        assert_eq!(writer.standby().graph.figures(), fresh.graph.figures());
+        assert_eq!(writer.standby().graph.figures(), reader.read().graph.figures());
     }
 }

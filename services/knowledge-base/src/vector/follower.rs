@@ -1,0 +1,237 @@
+//! Keeps indexes at the store's revision: takes what changed, and applies it. What lies below this file, and nothing
+//! else of the index, knows the store.
+//!
+//! Each follower runs on a thread of its own, with a lower priority than requests have. What it has applied is on disk
+//! every now and then and at the stop; what is not is taken from the store again.
+
+mod documents;
+mod facts;
+
+#[cfg(test)]
+mod document_tests;
+#[cfg(test)]
+mod fact_tests;
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chassis::Shutdown;
+use chassis::shutdown::Trigger;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+pub use documents::DocumentVectors;
+pub use facts::FactVectors;
+
+use super::{ApplyError, OpenError, Position};
+use crate::store::{Epoch, ReadError, Revision, Snapshot, Store};
+
+/// Rows asked for at once: some hundred milliseconds of embedding, and some megabytes.
+const ROWS_AT_ONCE: usize = 4_000;
+
+/// Between two times that an index is put on disk: after a crash as much is taken again.
+const PERSIST_EVERY: Duration = Duration::from_secs(30);
+
+/// Pause after a failure: the store is away, or its readers are all busy.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Of the thread: behind requests, before the building of graphs.
+const NICENESS: i32 = 5;
+
+/// Why nobody follows the store.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The system gives no thread.
+    #[error("the thread that follows the store cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a change was not taken.
+#[derive(Debug, thiserror::Error)]
+enum TakeError {
+    /// The store cannot be read just now.
+    #[error("the store cannot be read")]
+    Read(#[from] ReadError),
+    /// An index cannot take it.
+    #[error("an index did not take a change")]
+    Apply(#[from] ApplyError),
+    /// A directory cannot be used.
+    #[error("an index cannot be opened")]
+    Open(#[from] OpenError),
+}
+
+/// What a delta led to.
+enum Taken {
+    /// It was applied; the store was at this revision when it was read.
+    Applied { newest: Revision },
+    /// The store does not know what was deleted so long ago.
+    TooOld,
+}
+
+/// What follows.
+trait Following: Send + 'static {
+    /// What it is called in the log.
+    const WHAT: &'static str;
+
+    /// Where it is.
+    fn position(&self) -> Option<Position>;
+
+    /// Begins anew, with nothing.
+    fn clear(&mut self);
+
+    /// Takes what changed after `after`, on the follower's thread.
+    fn take(&mut self, after: Revision, runtime: &Handle) -> Result<Taken, TakeError>;
+
+    /// Goes to disk.
+    fn persist(&mut self) -> std::io::Result<()>;
+}
+
+/// A follower's thread.
+#[derive(Debug)]
+struct Follower {
+    exact: watch::Receiver<Option<Position>>,
+    stop: Trigger,
+    thread: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Starts it, within a Tokio runtime.
+    fn start(store: Store, following: impl Following) -> Result<Self, FollowError> {
+        let (stop, shutdown) = Shutdown::manual();
+        let (sender, exact) = watch::channel(None);
+        let task = Task { store, following, exact: sender, shutdown, persisted_at: Instant::now() };
+        let runtime = Handle::current();
+        let thread = std::thread::Builder::new().name("vector-follow".to_owned());
+        let thread = thread.spawn(move || task.run(&runtime)).map_err(FollowError::Thread)?;
+        Ok(Self { exact, stop, thread })
+    }
+
+    /// Waits for its end, which [`Trigger::request`] and a stop of its indexes bring about.
+    fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("a thread that follows the store for a vector index has panicked");
+        }
+    }
+}
+
+struct Task<F> {
+    store: Store,
+    following: F,
+    exact: watch::Sender<Option<Position>>,
+    shutdown: Shutdown,
+    persisted_at: Instant,
+}
+
+/// What to do next.
+enum Next {
+    /// There is more to take.
+    GoOn,
+    /// All was taken.
+    Wait,
+    /// The store or an index closes.
+    End,
+}
+
+impl<F: Following> Task<F> {
+    fn run(mut self, runtime: &Handle) {
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::warn!(%error, "{} are followed at the usual priority", F::WHAT);
+        }
+        let mut snapshots = self.store.watch();
+        let epoch = snapshots.borrow().epoch.clone();
+        self.forget_another_history(&epoch);
+        while !self.shutdown.is_requested() {
+            match self.take_next(runtime) {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Wait) => runtime.block_on(self.wait(&mut snapshots)),
+                Ok(Next::End) => break,
+                Err(error) => {
+                    let cause: &dyn std::error::Error = &error;
+                    tracing::warn!(
+                        error = cause,
+                        "the vectors of {} do not follow the store; another try",
+                        F::WHAT
+                    );
+                    runtime.block_on(self.pause());
+                }
+            }
+            if self.persisted_at.elapsed() >= PERSIST_EVERY {
+                self.persist();
+            }
+        }
+        self.persist();
+    }
+
+    fn forget_another_history(&mut self, epoch: &Epoch) {
+        if self.following.position().is_some_and(|position| position.epoch != *epoch) {
+            tracing::info!(
+                "the store has another history than the vectors of {}, which are built again",
+                F::WHAT
+            );
+            self.following.clear();
+        }
+    }
+
+    /// Takes one delta.
+    fn take_next(&mut self, runtime: &Handle) -> Result<Next, TakeError> {
+        let after = self.following.position().map_or(Revision(0), |position| position.revision);
+        match self.following.take(after, runtime) {
+            Err(TakeError::Read(ReadError::Closed) | TakeError::Apply(ApplyError::Stopped)) => Ok(Next::End),
+            Err(error) => Err(error),
+            Ok(Taken::TooOld) => {
+                tracing::info!(
+                    after = after.0,
+                    "the store no longer knows what was deleted; the vectors of {} are built again",
+                    F::WHAT
+                );
+                self.following.clear();
+                Ok(Next::GoOn)
+            }
+            Ok(Taken::Applied { newest }) => {
+                let position = self.following.position();
+                if position.as_ref().is_some_and(|position| position.revision < newest) {
+                    return Ok(Next::GoOn);
+                }
+                self.exact.send_if_modified(|exact| {
+                    let moved = *exact != position;
+                    *exact = position;
+                    moved
+                });
+                Ok(Next::Wait)
+            }
+        }
+    }
+
+    /// Returns when there may be something to do.
+    async fn wait(&self, snapshots: &mut watch::Receiver<Snapshot>) {
+        let applied = self.following.position();
+        let changed = snapshots.wait_for(|snapshot| {
+            applied.as_ref().is_none_or(|at| snapshot.revision != at.revision || snapshot.epoch != at.epoch)
+        });
+        tokio::select! {
+            changed = changed => {
+                if changed.is_err() {
+                    // The store has ended; the next read says so.
+                    self.pause().await;
+                }
+            }
+            () = self.shutdown.requested() => {}
+            () = tokio::time::sleep(PERSIST_EVERY) => {}
+        }
+    }
+
+    async fn pause(&self) {
+        // Either way it looks again.
+        let _ = tokio::time::timeout(RETRY_PAUSE, self.shutdown.requested()).await;
+    }
+
+    fn persist(&mut self) {
+        self.persisted_at = Instant::now();
+        if let Err(error) = self.following.persist() {
+            tracing::error!(%error, "the vectors of {} cannot be put on disk; the next start takes them again", F::WHAT);
+        }
+    }
+}

@@ -33,7 +33,6 @@ use graph::GraphIndex;
 use relay::Relay;
 use search::{AdapterTeller, Searcher, Switches, Vectors};
 use store::{Store, StoreMetrics};
-use vector::{Builders, BuildersOptions, FactVectors};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
@@ -65,11 +64,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
     let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
-    let fact_vectors = follow_vectors(&store, &config.data_dir, switches).await?;
-    let vectors = fact_vectors.as_ref().map_or_else(Vectors::none, Vectors::of);
+    let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
-    AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
-    let parts = Parts { store: store.clone(), graph, vectors, searcher, relay: relay.status() };
+    let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let parts =
+        Parts { store: store.clone(), graph, vectors: vectors.clone(), searcher, relay: relay.status() };
     let state = ApiState::new(parts, &instance);
     let commands = commands::start(&chassis, state.clone());
     let routes = api::router(state);
@@ -77,12 +76,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 
     // It holds the store and ends with the stop, in a bounded time.
     let _ = commands.await;
+    let _ = telling.await;
     relay.finish().await;
     let followers = move || {
         graph_thread.join();
-        if let Some(vectors) = fact_vectors {
-            vectors.finish();
-        }
+        vectors.finish();
     };
     let _ = tokio::task::spawn_blocking(followers).await;
     // It holds the store, whose threads end with the last who does.
@@ -94,20 +92,15 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Starts what keeps the facts' vectors, where the adapter that searches them is on.
-async fn follow_vectors(
-    store: &Store,
-    data_dir: &Path,
-    switches: Switches,
-) -> Result<Option<FactVectors>, StartError> {
+/// Starts what keeps vectors, where the adapter that searches them is on.
+async fn follow_vectors(store: &Store, data_dir: &Path, switches: Switches) -> Result<Vectors, StartError> {
     if !switches.primary {
-        return Ok(None);
+        return Ok(Vectors::none());
     }
-    let builders = Builders::start(BuildersOptions::default()).map_err(StartError::service)?;
-    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY).join("facts"));
+    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY));
     // It reads what was persisted.
-    let started = tokio::task::spawn_blocking(move || FactVectors::start(store, &directory, &builders)).await;
-    started.map_err(StartError::service)?.map(Some).map_err(StartError::service)
+    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory)).await;
+    started.map_err(StartError::service)?.map_err(StartError::service)
 }
 
 /// Makes the service unready when a thread of the store ends before the stop: nothing brings it back but a new start.

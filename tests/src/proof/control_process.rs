@@ -12,9 +12,10 @@ use axum::middleware::from_fn_with_state;
 use chassis::http::{self, Server, Sockets};
 use chassis::origin::AllowedOrigins;
 use chassis::{Auth, Health, Metrics, Shutdown, lag};
-use knowledge_base::api::{self, ApiState};
+use knowledge_base::api::{self, ApiState, Parts};
 use knowledge_base::graph::GraphIndex;
 use knowledge_base::relay::RelayStatus;
+use knowledge_base::search::{Searcher, Switches, Vectors};
 use knowledge_base::store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 use tokio::net::TcpListener;
 
@@ -45,7 +46,11 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     let (_running, shutdown) = Shutdown::manual();
     let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown);
     let broadcast = Arc::new(Broadcast::default());
-    let routes = api::router(ApiState::new(store, graph, RelayStatus::without_relay(), "control"))
+    let vectors = Vectors::none();
+    let switches = Switches { primary: true, fallback: true };
+    let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
+    let parts = Parts { store, graph, vectors, searcher, relay: RelayStatus::without_relay() };
+    let routes = api::router(ApiState::new(parts, "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));
     let router = http::router(routes, &health, &metrics, &auth, &AllowedOrigins::default());

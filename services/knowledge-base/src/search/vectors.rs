@@ -1,42 +1,61 @@
 //! The indexes of vectors by collection, as the primary adapter asks them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::{Nearest, NearestError};
 use crate::embed::Vector;
-use crate::store::{CollectionId, Revision};
-use crate::vector::{FactVectors, Position, VectorIndex};
+use crate::store::{CollectionId, Revision, Store};
+use crate::vector::{Builders, BuildersOptions, DocumentVectors, FactVectors, FollowError, Position};
 
 /// What there is to search. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Vectors {
-    facts: Option<Followed>,
-}
+pub struct Vectors(Option<Arc<Followers>>);
 
-/// An index, and where it stands.
-#[derive(Debug, Clone)]
-struct Followed {
-    index: Arc<VectorIndex>,
-    exact: watch::Receiver<Option<Position>>,
+/// What keeps the indexes at the store's revision.
+#[derive(Debug)]
+struct Followers {
+    facts: FactVectors,
+    documents: DocumentVectors,
 }
 
 impl Vectors {
-    /// Those of the facts.
-    pub fn of(facts: &FactVectors) -> Self {
-        Self { facts: Some(Followed { index: Arc::clone(facts.index()), exact: facts.exact() }) }
+    /// Opens what lies in `directory`, or begins anew, and follows `store`. Reads files, so not on a thread that serves
+    /// connections; needs a Tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`FollowError`], when the directory or the system is at fault.
+    pub fn start(store: &Store, directory: &Path) -> Result<Self, FollowError> {
+        let builders = Builders::start(BuildersOptions::default()).map_err(FollowError::Thread)?;
+        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders)?;
+        let documents = DocumentVectors::start(store.clone(), &directory.join("documents"), &builders)?;
+        Ok(Self(Some(Arc::new(Followers { facts, documents }))))
     }
 
     /// None: the primary adapter is switched off.
     pub fn none() -> Self {
-        Self { facts: None }
+        Self(None)
     }
 
-    /// Follows what the index of a collection holds; `None` where it has none and the store itself is searched.
+    /// Follows what the index of a collection holds; `None` where there are no indexes and the store itself is searched.
     pub fn exact(&self, collection: CollectionId) -> Option<watch::Receiver<Option<Position>>> {
-        let facts = self.facts.as_ref().filter(|_| collection == CollectionId::FACTS);
-        facts.map(|facts| facts.exact.clone())
+        let followers = self.0.as_ref()?;
+        Some(if collection == CollectionId::FACTS {
+            followers.facts.exact()
+        } else {
+            followers.documents.exact()
+        })
+    }
+
+    /// Puts the indexes on disk and ends their threads, once nobody else holds them. Blocks for that long.
+    pub fn finish(self) {
+        // Who still holds them is a request that was cut off; what is not on disk is taken from the store again.
+        if let Some(followers) = self.0.and_then(Arc::into_inner) {
+            followers.facts.finish();
+            followers.documents.finish();
+        }
     }
 }
 
@@ -53,12 +72,20 @@ impl Nearest for Vectors {
         limit: usize,
         allowed: Option<&dyn Fn(u64) -> bool>,
     ) -> Result<Vec<(u64, f32)>, NearestError> {
-        let facts = self.facts.as_ref().filter(|_| collection == CollectionId::FACTS);
-        let facts = facts.filter(|facts| facts.exact.borrow().is_some()).ok_or(NearestError::Building)?;
-        facts.index.search(query, limit, allowed).map_err(|error| NearestError::Failed(error.to_string()))
+        let followers = self.0.as_ref().ok_or(NearestError::Building)?;
+        let exact = self.exact(collection).is_some_and(|exact| exact.borrow().is_some());
+        let index = if collection == CollectionId::FACTS {
+            Some(Arc::clone(followers.facts.index()))
+        } else {
+            followers.documents.index(collection)
+        };
+        let index = index.filter(|_| exact).ok_or(NearestError::Building)?;
+        index.search(query, limit, allowed).map_err(|error| NearestError::Failed(error.to_string()))
     }
 
     fn is_ready(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.exact.borrow().is_some())
+        self.0.as_ref().is_some_and(|followers| {
+            followers.facts.exact().borrow().is_some() && followers.documents.exact().borrow().is_some()
+        })
     }
 }

@@ -41,7 +41,10 @@ impl Backend for PostgresStore {
     }
 
     async fn failed(&self) {
-        self.writes.closed().await;
+        tokio::select! {
+            () = self.writes.closed() => {}
+            () = self.index.failed() => {}
+        }
     }
 
     async fn lead(&self) -> Leadership {

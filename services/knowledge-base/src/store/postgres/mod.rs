@@ -20,6 +20,7 @@ mod pool;
 mod position;
 mod schema;
 mod search;
+mod search_follower;
 mod search_index;
 #[cfg(test)]
 #[path = "../../../../../tests/src/postgres.rs"]

@@ -46,7 +46,7 @@ async fn put(store: &Store, collection: &Collection, vectors: &[(&str, Option<[f
         key: DocumentKey::new(name).unwrap(),
         content: "text".into(),
         metadata: Metadata::default(),
-        vector: vector.map(|vector| Box::from(&vector[..])),
+        vector: vector.map(|vector| Vector::new(vector.to_vec()).unwrap()),
     };
     let documents = vectors.iter().map(document).collect();
     store.put_documents(collection.id, documents, origin()).await.unwrap().outcome.unwrap();

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod nats;
 pub mod observe;
 pub mod origin;
+pub mod outbound;
 pub mod process;
 pub mod setup;
 pub mod shutdown;

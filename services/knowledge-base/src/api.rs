@@ -6,6 +6,7 @@ mod caught_up;
 mod changes;
 mod collections;
 mod documents;
+mod embedding;
 mod export;
 mod facts;
 mod framing;
@@ -28,7 +29,7 @@ use utoipa::ToSchema;
 pub use routes::router;
 pub(crate) use search::{SEARCH_LIMIT_MAX, SearchBody, ask, question};
 
-use crate::embed::StaticTable;
+use crate::embed::Embedder;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
 use crate::relay::RelayStatus;
@@ -51,7 +52,7 @@ pub struct ApiState {
     pub(crate) relay: RelayStatus,
     pub(crate) instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
-    static_table: &'static StaticTable,
+    embedder: Embedder,
 }
 
 /// What an [`ApiState`] is made of.
@@ -64,6 +65,8 @@ pub struct Parts {
     pub vectors: Vectors,
     /// What searches both.
     pub searcher: Searcher,
+    /// What makes vectors of documents.
+    pub embedder: Embedder,
     /// How far the relay has come.
     pub relay: RelayStatus,
 }
@@ -71,7 +74,7 @@ pub struct Parts {
 impl ApiState {
     /// The API over these; `instance` names this process.
     pub fn new(parts: Parts, instance: &str) -> Self {
-        let Parts { store, graph, vectors, searcher, relay } = parts;
+        let Parts { store, graph, vectors, searcher, embedder, relay } = parts;
         Self {
             store,
             graph,
@@ -80,7 +83,7 @@ impl ApiState {
             relay,
             instance: instance.into(),
             bulk_requests: Arc::new(Semaphore::new(BULK_REQUESTS_MAX)),
-            static_table: StaticTable::built_in(),
+            embedder,
         }
     }
 }

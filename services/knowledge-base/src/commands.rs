@@ -18,9 +18,9 @@ use tokio::time::Instant;
 
 use crate::api::graph_questions::{graph_error, unknown_entity};
 use crate::api::{ApiState, ask, question};
-use crate::graph::Figures;
+use crate::graph::{Figures, UnknownEntity, Walk};
 use crate::search::{FALLBACK_TIME_MAX, adapters_of, name_of};
-use crate::store::{FactId, Revision};
+use crate::store::{FactId, Revision, Seen};
 use pages::{Cursors, Cuts, Paged};
 use search::SearchResults;
 use traverse::WalkResults;
@@ -138,10 +138,12 @@ impl Commands {
     async fn traverse(&self, request: &TraverseRequest) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let wanted = traverse::parse(request)?;
-        let seen =
-            self.api.graph.work("traverse", move |graph| wanted.answer(graph)).await.map_err(graph_error)?;
-        let walk = seen.value.map_err(|unknown| unknown_entity(&unknown, seen.revision, &seen.epoch))?;
-        let results = WalkResults::new(walk, seen.revision, seen.epoch);
+        let measure = |seen: Seen<Result<Walk, UnknownEntity>>| match seen.value {
+            Ok(walk) => Ok(WalkResults::new(walk, seen.revision, seen.epoch)),
+            Err(unknown) => Err(unknown_entity(&unknown, seen.revision, &seen.epoch)),
+        };
+        let walk = self.api.graph.work_and_tell("traverse", move |graph| wanted.answer(graph), measure).await;
+        let results = walk.map_err(graph_error)??;
         Ok(self.first_page(Results::Walk(results), started))
     }
 

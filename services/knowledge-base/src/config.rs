@@ -7,6 +7,7 @@ use chassis::process::ServiceConfig;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::embed::EmbedderConfig;
 use crate::store::PostgresUrl;
 
 /// Where facts are kept.
@@ -59,6 +60,10 @@ pub struct Config {
     /// Copies of the stream KB; needs as many NATS servers
     #[arg(long, env = "BYWASH_STREAM_REPLICAS", value_name = "COUNT", default_value_t = 1)]
     pub stream_replicas: usize,
+
+    /// What makes vectors of documents.
+    #[command(flatten)]
+    pub embedder: EmbedderConfig,
 }
 
 impl ServiceConfig for Config {

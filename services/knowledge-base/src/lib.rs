@@ -52,6 +52,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     fail_point::arm_from_environment()?;
     let chassis =
         Chassis::start(Config::SERVICE, &config.common, DEFAULT_PORT, Sockets::Usual, shutdown).await?;
+    let embedder = config.embedder.embedder(&chassis.metrics).map_err(StartError::settings)?;
+    tracing::info!(model = embedder.model_id(), "embedder of documents");
     let metrics = StoreMetrics::new(&chassis.metrics);
     let (store, closed) = opening::open(&config, metrics).await?;
     let snapshot = store.snapshot();
@@ -67,8 +69,14 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
     let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
-    let parts =
-        Parts { store: store.clone(), graph, vectors: vectors.clone(), searcher, relay: relay.status() };
+    let parts = Parts {
+        store: store.clone(),
+        graph,
+        vectors: vectors.clone(),
+        searcher,
+        embedder,
+        relay: relay.status(),
+    };
     let state = ApiState::new(parts, &instance);
     let commands = commands::start(&chassis, state.clone());
     let routes = api::router(state);

@@ -13,6 +13,7 @@ use chassis::http::{self, Server, Sockets};
 use chassis::origin::AllowedOrigins;
 use chassis::{Auth, Health, Metrics, Shutdown, lag};
 use knowledge_base::api::{self, ApiState, Parts};
+use knowledge_base::embed::{Embedder, StaticTable};
 use knowledge_base::graph::GraphIndex;
 use knowledge_base::relay::RelayStatus;
 use knowledge_base::search::{Searcher, Switches, Vectors};
@@ -49,7 +50,8 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     let vectors = Vectors::none();
     let switches = Switches { primary: true, fallback: true };
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
-    let parts = Parts { store, graph, vectors, searcher, relay: RelayStatus::without_relay() };
+    let embedder = Embedder::Static(StaticTable::built_in());
+    let parts = Parts { store, graph, vectors, searcher, embedder, relay: RelayStatus::without_relay() };
     let routes = api::router(ApiState::new(parts, "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));

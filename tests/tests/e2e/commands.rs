@@ -101,7 +101,7 @@ async fn a_search_comes_in_pages_that_hold_every_result_once_and_in_order() {
     assert_eq!(report["added"], 120, "{report}");
 
     let first = asker.answered(command::KB_SEARCH, &json!({"query": "page", "limit": 100})).await;
-    assert_eq!((&first["instance"], &first["adapter"]), (&json!(instance), &json!("text")));
+    assert_eq!((&first["instance"], &first["adapter"]), (&json!(instance), &json!("primary")));
     let mut items = first["items"].as_array().unwrap().clone();
     assert_eq!((items.len(), &first["total"]), (50, &json!(100)), "50 are a page");
     let cursor = json!({"cursor": first["next"]});

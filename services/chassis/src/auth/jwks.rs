@@ -1,16 +1,10 @@
 //! The keys that an identity provider publishes: fetched in the background, kept while the provider is away.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use prometheus::IntGauge;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -18,6 +12,7 @@ use tokio::time::Instant;
 use super::key_set::{KeyError, KeySet};
 use super::settings::JwtConfigError;
 use crate::metrics::METRIC_JWKS_AGE;
+use crate::outbound::{self, Outbound, OutboundError};
 use crate::process::with_causes;
 use crate::{Metrics, Shutdown};
 
@@ -79,13 +74,11 @@ impl Demand {
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
     #[error("the request failed")]
-    Request(#[source] hyper_util::client::legacy::Error),
+    Request(#[source] OutboundError),
     #[error("no answer within {}", FETCH_TIMEOUT.as_secs())]
     Timeout,
     #[error("the answer was {0}")]
     Status(StatusCode),
-    #[error("the body broke off or has more than {BODY_SIZE_MAX} bytes")]
-    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the body is of no use")]
     Keys(#[source] KeyError),
 }
@@ -94,7 +87,7 @@ enum FetchError {
 #[derive(Debug)]
 pub(super) struct Fetcher {
     url: Uri,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Outbound,
     keys: watch::Sender<Arc<KeySet>>,
     next_fetch: watch::Sender<NextFetch>,
     wanted: Arc<Notify>,
@@ -111,8 +104,9 @@ pub(super) fn fetcher(
     pace: Pace,
     metrics: &Metrics,
 ) -> Result<(Fetcher, watch::Receiver<Arc<KeySet>>, Demand), JwtConfigError> {
-    let client = client(&url)?;
-    if url.scheme_str() == Some("http") && !url.host().is_some_and(is_loopback) {
+    // Minutes lie between two fetches: a connection kept that long is as good as gone.
+    let client = Outbound::new(&url, 0).map_err(JwtConfigError::Client)?;
+    if outbound::is_open_to_others(&url) {
         tracing::warn!("the JWKS is fetched by http: whoever can change it on the way can make tokens");
     }
     let (keys, keys_seen) = watch::channel(Arc::default());
@@ -124,26 +118,6 @@ pub(super) fn fetcher(
     let fresh_at = Instant::now();
     let fetcher = Fetcher { url, client, keys, next_fetch, wanted, pace, age_s, fresh_at, failures: 0 };
     Ok((fetcher, keys_seen, demand))
-}
-
-fn client(url: &Uri) -> Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>, JwtConfigError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(JwtConfigError::Tls)?;
-    // The root certificates of the host matter only where they are used.
-    let tls = if url.scheme_str() == Some("https") {
-        tls.with_native_roots().map_err(JwtConfigError::Roots)?
-    } else {
-        tls.with_root_certificates(rustls::RootCertStore::empty())
-    };
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.with_no_client_auth())
-        .https_or_http()
-        .enable_http1()
-        .build();
-    // Minutes lie between two fetches: a connection kept that long is as good as gone.
-    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
 }
 
 impl Fetcher {
@@ -180,7 +154,7 @@ impl Fetcher {
         let pause = match fetched {
             Ok((keys, interval)) => {
                 if self.failures > 0 {
-                    tracing::info!(url = self.shown_url(), "the JWKS is there again");
+                    tracing::info!(url = outbound::shown(&self.url), "the JWKS is there again");
                 }
                 self.failures = 0;
                 self.fresh_at = Instant::now();
@@ -189,7 +163,7 @@ impl Fetcher {
             }
             Err(error) => {
                 if self.failures == 0 {
-                    let (error, url) = (with_causes(&error), self.shown_url());
+                    let (error, url) = (with_causes(&error), outbound::shown(&self.url));
                     tracing::warn!(error, url, "the JWKS cannot be fetched; the last keys stay");
                 }
                 let doubled = self.pace.fetch_pause.saturating_mul(2_u32.saturating_pow(self.failures));
@@ -209,32 +183,18 @@ impl Fetcher {
         tokio::time::timeout(FETCH_TIMEOUT, self.try_fetch()).await.map_err(|_| FetchError::Timeout)?
     }
 
-    /// Redirects are not followed: the setting says where the keys are.
     async fn try_fetch(&self) -> Result<(KeySet, Duration), FetchError> {
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.url.clone();
         request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-        let response = self.client.request(request).await.map_err(FetchError::Request)?;
+        let response = self.client.send(request, BODY_SIZE_MAX).await.map_err(FetchError::Request)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
         let interval = interval(response.headers());
-        let body =
-            Limited::new(response.into_body(), BODY_SIZE_MAX).collect().await.map_err(FetchError::Body)?;
-        let keys = KeySet::from_jwks(&body.to_bytes()).map_err(FetchError::Keys)?;
+        let keys = KeySet::from_jwks(response.body()).map_err(FetchError::Keys)?;
         Ok((keys, interval))
     }
-
-    /// Without the query, where some providers want a key.
-    fn shown_url(&self) -> String {
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
-        format!("{}://{authority}{}", self.url.scheme_str().unwrap_or_default(), self.url.path())
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// When to fetch again: `Cache-Control: max-age`, within limits.

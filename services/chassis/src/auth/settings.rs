@@ -7,6 +7,7 @@ use axum::http::Uri;
 use clap::Args;
 
 use super::key_set::{KeyError, KeySet};
+use crate::outbound::{OutboundSetupError, parse_url};
 
 /// A setting that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -85,10 +86,8 @@ pub(super) enum JwtConfigError {
     File { setting: &'static str, path: PathBuf, source: std::io::Error },
     #[error("BYWASH_JWT_JWKS_URL is no http:// or https:// URL without a user and a password")]
     Url,
-    #[error("BYWASH_JWT_JWKS_URL is https, and no root certificates are found; see SSL_CERT_FILE")]
-    Roots(#[source] std::io::Error),
-    #[error("BYWASH_JWT_JWKS_URL: TLS cannot be set up")]
-    Tls(#[source] rustls::Error),
+    #[error("BYWASH_JWT_JWKS_URL cannot be used")]
+    Client(#[source] OutboundSetupError),
 }
 
 /// Where the keys come from.
@@ -139,12 +138,6 @@ impl JwtConfig {
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, JwtConfigError> {
     std::fs::read(path).map_err(|source| JwtConfigError::File { setting, path: path.to_owned(), source })
-}
-
-fn parse_url(text: &str) -> Option<Uri> {
-    let url: Uri = text.parse().ok()?;
-    let is_http = matches!(url.scheme_str(), Some("http" | "https"));
-    (is_http && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))).then_some(url)
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use chassis::time::rfc3339;
 use chassis::{ApiError, CanRead, CanWrite, observe};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::caught_up::CaughtUp;
+use super::embedding::QUERY_TIME_MAX;
 use super::{ApiState, At, origin, read_error, record, write_error};
-use crate::embed::DIMENSION_MAX;
+use crate::embed::{DIMENSION_MAX, Embedder, StaticTable};
 use crate::store::{
     COLLECTIONS_MAX, Collection, CollectionMade, CollectionName, EmbedderKind, FACTS, NewCollection, Seen,
 };
@@ -22,12 +24,13 @@ use crate::store::{
 const MODEL_BYTES_MAX: usize = 128;
 
 /// Who makes the vectors of a collection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Embedder {
+pub enum EmbedderName {
     /// The table in this program.
-    #[default]
     Static,
+    /// The endpoint of the settings.
+    OpenAi,
     /// The client, who sends a vector with each document and each query.
     Caller,
 }
@@ -37,10 +40,10 @@ pub enum Embedder {
 pub struct CollectionBody {
     /// A lower-case letter, then lower-case letters, digits, `_` and `-`; at most 64.
     name: String,
-    /// `static` where nobody says.
+    /// What the settings say where nobody does: `static` or `openai`.
     #[serde(default)]
     #[schema(inline)]
-    embedder: Embedder,
+    embedder: Option<EmbedderName>,
     /// With `caller`: which model makes the vectors. Vectors of two models do not compare.
     model: Option<String>,
     /// With `caller`: numbers in a vector, 1 to 4,096.
@@ -116,13 +119,13 @@ pub async fn by_name(
 }
 
 /// `POST /api/collections`: 201, or 200 where it is there just so; 409 `collection_exists` where it was made otherwise,
-/// `too_many_collections`; 422 `invalid_collection`, `invalid_model`, `invalid_dimension`.
+/// `too_many_collections`; 422 `invalid_collection`, `invalid_model`, `invalid_dimension`, `no_embedder`.
 pub async fn create(
     State(state): State<ApiState>,
     CanWrite(identity): CanWrite,
     Json(body): Json<CollectionBody>,
 ) -> Result<Response, ApiError> {
-    let wanted = parse(&state, body)?;
+    let wanted = parse(&state, body).await?;
     let write = state.store.create_collection(wanted.clone(), origin(identity)).await;
     let written = write.map_err(|error| write_error(&error))?;
     record(written.timings);
@@ -177,38 +180,53 @@ pub fn unknown(name: &str) -> ApiError {
     ApiError::not_found("unknown_collection", text).with_details(json!({"collection": name}))
 }
 
-fn parse(state: &ApiState, body: CollectionBody) -> Result<NewCollection, ApiError> {
+async fn parse(state: &ApiState, body: CollectionBody) -> Result<NewCollection, ApiError> {
     let name = CollectionName::new(&body.name).ok_or_else(|| {
         let text = "a name is a lower-case letter, then lower-case letters, digits, `_` and `-`, at most 64; \
                     `facts` is taken";
         ApiError::unprocessable("invalid_collection", text)
     })?;
-    match body.embedder {
-        Embedder::Static => {
-            let model = state.static_table.model();
-            let other_model = body.model.is_some_and(|wanted| wanted != *model.id);
-            if other_model || body.dimension.is_some_and(|wanted| wanted != model.dimension) {
-                let text = "the static table has one model and one dimension; leave both out";
-                return Err(ApiError::unprocessable("invalid_model", text)
-                    .with_details(json!({"model": *model.id, "dimension": model.dimension})));
-            }
-            let (model, dimension) = (model.id.to_string(), model.dimension);
-            Ok(NewCollection { name, embedder: EmbedderKind::Static, model, dimension })
+    let is_endpoint = matches!(state.embedder, Embedder::OpenAi(_));
+    let (kind, embedder) = match body.embedder {
+        Some(EmbedderName::Caller) => return callers(name, body.model, body.dimension),
+        Some(EmbedderName::OpenAi) | None if is_endpoint => (EmbedderKind::OpenAi, state.embedder.clone()),
+        Some(EmbedderName::OpenAi) => {
+            let text = "there is no endpoint for embeddings; set BYWASH_EMBEDDER=openai";
+            return Err(ApiError::unprocessable("no_embedder", text));
         }
-        Embedder::Caller => {
-            let model = body.model.filter(|model| {
-                (1..=MODEL_BYTES_MAX).contains(&model.len()) && !model.chars().any(char::is_control)
-            });
-            let model = model.ok_or_else(|| {
-                let text = format!("name the model that makes the vectors, in 1 to {MODEL_BYTES_MAX} bytes");
-                ApiError::unprocessable("invalid_model", text)
-            })?;
-            let dimension = body.dimension.filter(|dimension| (1..=DIMENSION_MAX).contains(dimension));
-            let dimension = dimension.ok_or_else(|| {
-                let text = format!("say how many numbers a vector has, 1 to {DIMENSION_MAX}");
-                ApiError::unprocessable("invalid_dimension", text)
-            })?;
-            Ok(NewCollection { name, embedder: EmbedderKind::Caller, model, dimension })
+        Some(EmbedderName::Static) | None => {
+            (EmbedderKind::Static, Embedder::Static(StaticTable::built_in()))
         }
+    };
+    let model = embedder.model(Instant::now() + QUERY_TIME_MAX).await.map_err(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the model's dimension is not known");
+        ApiError::from(&error)
+    })?;
+    let other_model = body.model.is_some_and(|wanted| wanted != *model.id);
+    if other_model || body.dimension.is_some_and(|wanted| wanted != model.dimension) {
+        let text = "the embedder has one model and one dimension; leave both out";
+        return Err(ApiError::unprocessable("invalid_model", text)
+            .with_details(json!({"model": *model.id, "dimension": model.dimension})));
     }
+    Ok(NewCollection { name, embedder: kind, model: model.id.to_string(), dimension: model.dimension })
+}
+
+/// A collection whose vectors the caller makes.
+fn callers(
+    name: CollectionName,
+    model: Option<String>,
+    dimension: Option<usize>,
+) -> Result<NewCollection, ApiError> {
+    let model = model
+        .filter(|model| (1..=MODEL_BYTES_MAX).contains(&model.len()) && !model.chars().any(char::is_control));
+    let model = model.ok_or_else(|| {
+        let text = format!("name the model that makes the vectors, in 1 to {MODEL_BYTES_MAX} bytes");
+        ApiError::unprocessable("invalid_model", text)
+    })?;
+    let dimension = dimension.filter(|dimension| (1..=DIMENSION_MAX).contains(dimension));
+    let dimension = dimension.ok_or_else(|| {
+        let text = format!("say how many numbers a vector has, 1 to {DIMENSION_MAX}");
+        ApiError::unprocessable("invalid_dimension", text)
+    })?;
+    Ok(NewCollection { name, embedder: EmbedderKind::Caller, model, dimension })
 }

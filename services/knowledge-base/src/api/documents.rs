@@ -1,5 +1,7 @@
 //! Documents: put them, get them, list them, delete them.
 
+use std::time::Instant;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use chassis::extract::Json;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caught_up::CaughtUp;
+use super::embedding::DOCUMENTS_TIME_MAX;
 use super::facts::{cursor_after, cursor_from};
 use super::{
     ApiState, At, RETRY_AFTER_S, collections, limit_within, origin, read_error, record, write_error,
@@ -149,7 +152,7 @@ pub struct DeleteAnswer {
 ///
 /// 404 `unknown_collection`; 422 `too_many_documents`, and with the number of the first wrong one in `details.index`
 /// `invalid_id`, `document_too_long`, `invalid_metadata`, `missing_vector`, `unwanted_vector`, `wrong_dimension`,
-/// `invalid_vector`.
+/// `invalid_vector`; what [`ApiState::embed`] refuses.
 pub async fn put(
     State(state): State<ApiState>,
     CanWrite(identity): CanWrite,
@@ -164,22 +167,21 @@ pub async fn put(
             .with_details(json!({"documents": body.documents.len(), "max": BATCH_DOCUMENTS_MAX})));
     }
     let collection = collections::named(&state, &body.collection).await?.value;
-    let id = collection.id;
-    let table = state.static_table;
-    // Tens of milliseconds for a full batch: not on a thread that serves connections.
-    let parsing = tokio::task::spawn_blocking(move || {
-        let parse = |(index, document)| {
-            let parsed = parse(&collection, document, |text| table.embed_text(text));
-            parsed.map_err(|(code, text)| {
-                ApiError::unprocessable(code, text).with_details(json!({"index": index}))
-            })
-        };
-        body.documents.into_iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()
+    let started = Instant::now();
+    let parsed = body.documents.into_iter().enumerate().map(|(index, document)| {
+        parse(&collection, document)
+            .map_err(|(code, text)| ApiError::unprocessable(code, text).with_details(json!({"index": index})))
     });
-    let documents = observe::stage("parse", parsing).await.map_err(|error| {
-        tracing::error!(%error, "parsing documents failed");
-        ApiError::internal()
-    })??;
+    let mut documents = parsed.collect::<Result<Vec<_>, _>>()?;
+    observe::record_stage("parse", started.elapsed());
+    if collection.made_as.embedder != EmbedderKind::Caller {
+        let texts = documents.iter().map(|document| document.content.clone()).collect();
+        let vectors = state.embed(&collection.made_as, texts, DOCUMENTS_TIME_MAX).await?;
+        for (document, vector) in documents.iter_mut().zip(vectors) {
+            document.vector = vector;
+        }
+    }
+    let id = collection.id;
     let write = state.store.put_documents(id, documents, origin(identity)).await;
     let written = write.map_err(|error| write_error(&error))?;
     record(written.timings);
@@ -300,11 +302,7 @@ fn invalid_id() -> String {
 }
 
 /// A document of a collection, or the code and text of what is wrong with it.
-fn parse(
-    collection: &Collection,
-    body: DocumentBody,
-    embed: impl FnOnce(&str) -> Option<Vector>,
-) -> Result<NewDocument, (&'static str, String)> {
+fn parse(collection: &Collection, body: DocumentBody) -> Result<NewDocument, (&'static str, String)> {
     let key = DocumentKey::new(&body.id).ok_or_else(|| ("invalid_id", invalid_id()))?;
     if body.content.len() > DOCUMENT_BYTES_MAX {
         let text = format!("the content is longer than {DOCUMENT_BYTES_MAX} bytes; cut it into parts");
@@ -330,7 +328,8 @@ fn parse(
             let text = "this collection's vectors are made here: send none";
             return Err(("unwanted_vector", text.to_owned()));
         }
-        (_, None) => embed(&body.content),
+        // It is made for all documents together.
+        (_, None) => None,
     };
     Ok(NewDocument { key, content: body.content, metadata, vector })
 }

@@ -2,8 +2,11 @@
 //! edges of a hub reads its neighbours page by page, and who wants a large walk piece by piece asks over NATS
 //! (`cmd.kb.traverse`).
 
+use std::time::Instant;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use chassis::extract::Json;
 use chassis::{ApiError, CanRead, extract, observe};
 use serde::{Deserialize, Serialize};
@@ -113,7 +116,7 @@ pub async fn traverse(
     _: CanRead,
     wanted_revision: CaughtUp,
     extract::Query(query): extract::Query<TraverseQuery>,
-) -> Result<Json<TraverseAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let wanted = Walks {
         start: entity_in("start", query.start.as_deref())?,
         direction: direction_in(query.direction.as_deref())?,
@@ -125,9 +128,14 @@ pub async fn traverse(
         },
     };
     caught_up(&state, &wanted_revision).await?;
-    let seen = state.graph.work("traverse", move |graph| wanted.answer(graph)).await;
-    let (walk, at) = found(seen.map_err(graph_error)?)?;
-    Ok(Json(TraverseAnswer::new(walk, at)))
+    let started = Instant::now();
+    let tell = |seen| {
+        let (walk, at) = known(seen)?;
+        Ok(Json(TraverseAnswer::new(walk, at)).into_response())
+    };
+    let answer = state.graph.work_and_tell("traverse", move |graph| wanted.answer(graph), tell).await;
+    observe::record_stage("graph", started.elapsed());
+    answer.map_err(graph_error)?
 }
 
 /// What `GET /api/graph/path` takes.
@@ -298,9 +306,14 @@ pub async fn entity(
     Ok(Json(EntityAnswer { entity, at }))
 }
 
-/// What was seen of a graph that knows the entity.
+/// What was seen of a graph that knows the entity, with the time it took as a stage of the request.
 fn found<T>(seen: Seen<Result<T, UnknownEntity>>) -> Result<(T, At), ApiError> {
     observe::record_stage("graph", seen.elapsed);
+    known(seen)
+}
+
+/// What was seen of a graph that knows the entity.
+fn known<T>(seen: Seen<Result<T, UnknownEntity>>) -> Result<(T, At), ApiError> {
     let at = At::new(seen.revision, &seen.epoch);
     let value = seen.value.map_err(|unknown| unknown_entity(&unknown, seen.revision, &seen.epoch))?;
     Ok((value, at))

@@ -153,7 +153,9 @@ fn with_documents(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
         .gives::<collections::OneCollection>(201, "It is new")
         .gives::<collections::OneCollection>(200, "It was there just so")
         .refuses(409, &["collection_exists", "too_many_collections"])
-        .refuses(422, &["invalid_collection", "invalid_model", "invalid_dimension"]);
+        .refuses(422, &["invalid_collection", "invalid_model", "invalid_dimension", "no_embedder"])
+        .refuses(502, &["embedder_refused"])
+        .refuses(503, &["embedder_unavailable"]);
     let collection = unknown(read(Operation::get("One collection")))
         .path("name", "Its name")
         .gives::<collections::OneCollection>(200, "The collection");
@@ -168,6 +170,9 @@ fn with_documents(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
     let put = unknown(write(Operation::post("Adds or replaces documents, all or none")))
         .takes::<documents::DocumentsBody>()
         .gives::<documents::PutAnswer>(200, "They are in the store, on disk")
+        .refuses(409, &["other_model"])
+        .refuses(502, &["embedder_refused", "wrong_dimension", "invalid_vector"])
+        .refuses(503, &["embedder_unavailable"])
         .refuses(422, &["too_many_documents", "invalid_id", "document_too_long", "invalid_metadata"])
         .refuses(422, &["missing_vector", "unwanted_vector", "wrong_dimension", "invalid_vector"]);
     let by_id = unknown(read(Operation::get("One document")))

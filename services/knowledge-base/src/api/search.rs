@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::caught_up::CaughtUp;
 use super::collections;
 use super::documents::{DocumentView, metadata_filter};
+use super::embedding::QUERY_TIME_MAX;
 use super::facts::FactView;
 use super::{ApiState, At, RETRY_AFTER_S, limit_within, read_error};
 use crate::embed::{StaticTable, Vector};
@@ -201,7 +202,7 @@ pub async fn question(state: &ApiState, body: SearchBody) -> Result<Question, Ap
     let words = TextQuery::parse(&body.query);
     let vector = match mode {
         Mode::Text => None,
-        _ => meaning(state.static_table, collection.as_ref(), &body.query, body.vector)?,
+        _ => meaning(state, collection.as_ref(), &body.query, body.vector).await?,
     };
     // A vector of the caller's can stand alone; words cannot be left out elsewhere.
     if words.is_none() && (mode != Mode::Vector || vector.is_none()) {
@@ -223,28 +224,33 @@ fn share(value: Option<f64>, code: &'static str, name: &str) -> Result<Option<f6
     }
 }
 
-/// What a query means, in the model of the collection (`None` = the facts).
-fn meaning(
-    table: &StaticTable,
+/// What a query means, in the model of the collection (`None` = the facts, which the built-in table embeds).
+async fn meaning(
+    state: &ApiState,
     collection: Option<&Collection>,
     query: &str,
     vector: Option<Vec<f32>>,
 ) -> Result<Option<Vector>, ApiError> {
     let made_as = collection.map(|collection| &collection.made_as);
-    match (made_as.filter(|made_as| made_as.embedder == EmbedderKind::Caller), vector) {
-        (Some(made_as), Some(numbers)) => {
+    let is_callers = made_as.is_some_and(|made_as| made_as.embedder == EmbedderKind::Caller);
+    match (made_as, vector) {
+        (Some(made_as), Some(numbers)) if is_callers => {
             let vector = Vector::of_dimension(numbers, made_as.dimension);
             vector.map(Some).map_err(|error| ApiError::unprocessable(error.code(), error.to_string()))
         }
-        (Some(made_as), None) => {
+        (Some(made_as), None) if is_callers => {
             let text = "this collection's vectors are the caller's: send the query's, or search in mode text";
             Err(ApiError::unprocessable("missing_vector", text)
                 .with_details(json!({"model": made_as.model, "dimension": made_as.dimension})))
         }
-        (None, Some(_)) => {
+        (_, Some(_)) => {
             let text = "this collection's vectors are made here: send none";
             Err(ApiError::unprocessable("unwanted_vector", text))
         }
-        (None, None) => Ok(table.embed_text(query)),
+        (None, None) => Ok(StaticTable::built_in().embed_text(query)),
+        (Some(made_as), None) => {
+            let vectors = state.embed(made_as, vec![query.to_owned()], QUERY_TIME_MAX).await?;
+            Ok(vectors.into_iter().next().flatten())
+        }
     }
 }

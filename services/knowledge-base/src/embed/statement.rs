@@ -1,7 +1,8 @@
 //! A fact's statement as the words that it says: `-HasCapital(New_York, Albany).` says "not Has Capital New York Albany".
 //!
-//! Names are taken apart at `_`, at digits and where a small letter meets a capital one, and lose their digits, which
-//! only number them (`dog_n_1`). Numbers that stand for themselves stay, and so does what strings say. This reads
+//! Names are taken apart at `_`, at digits and where a small letter meets a capital one. They lose their digits, which
+//! only number them, and with digits their single letters, which only say what is numbered: `dog_n_1` says "dog", and
+//! `n02086723` nothing. Numbers that stand for themselves stay, and so does what strings say. This reads
 //! canonical statements and does not check them: from any other text it makes some words too, and never fails.
 
 /// Writes the words of `statement` to `out`, apart by spaces, in their order and their own case.
@@ -53,23 +54,31 @@ fn string<'text>(text: &'text str, out: &mut String) -> &'text str {
 /// Writes the words of the name that `text` begins with; what comes after it.
 fn name<'text>(text: &'text str, out: &mut String) -> &'text str {
     let end = text.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(text.len());
-    let mut letters = text[..end].chars().peekable();
+    let name = &text[..end];
+    let is_numbered = name.contains(char::is_numeric);
+    for part in name.split(|letter: char| !letter.is_alphabetic()) {
+        let is_more_than_a_letter = part.chars().nth(1).is_some();
+        if is_more_than_a_letter || !is_numbered {
+            words(part, out);
+        }
+    }
+    &text[end..]
+}
+
+/// Writes the words of `letters`: `HasCapital` has two, and so has `HTTPServer`, the second of which begins with the last
+/// of the capital letters.
+fn words(letters: &str, out: &mut String) {
+    let mut letters = letters.chars().peekable();
     let mut before = ' ';
     while let Some(letter) = letters.next() {
         let next_is_small = letters.peek().is_some_and(|next| next.is_lowercase());
-        // `HasCapital`, and `HTTPServer`, whose second word begins with the last capital letter.
-        let begins_word = letter.is_uppercase()
-            && (before.is_lowercase() || before.is_numeric() || (before.is_uppercase() && next_is_small));
-        if begins_word || !letter.is_alphabetic() {
+        if letter.is_uppercase() && (before.is_lowercase() || before.is_uppercase() && next_is_small) {
             out.push(' ');
         }
-        if letter.is_alphabetic() {
-            out.push(letter);
-        }
+        out.push(letter);
         before = letter;
     }
     out.push(' ');
-    &text[end..]
 }
 
 /// Copies the number that `text` begins with; what comes after it.
@@ -84,7 +93,7 @@ fn number<'text>(text: &'text str, out: &mut String) -> &'text str {
 mod tests {
     use super::*;
 
-    fn words(statement: &str) -> String {
+    fn said(statement: &str) -> String {
         let mut out = String::new();
         spell_out(statement, &mut out);
         out.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -92,26 +101,27 @@ mod tests {
 
     #[test]
     fn names_are_taken_apart_and_lose_the_digits_that_number_them() {
-        assert_eq!(words("Hypernym(dog_n_1, canine_n_1)."), "Hypernym dog n canine n");
-        assert_eq!(words("HasCapital(New_York, Albany)."), "Has Capital New York Albany");
-        assert_eq!(words("Runs(HTTPServer2, node17b)."), "Runs HTTP Server node b");
-        assert_eq!(words("Heißt(Größe, ÜberGroß)."), "Heißt Größe Über Groß");
-        assert_eq!(words("Word(n02086723, \"dog\")."), "Word n dog");
+        assert_eq!(said("Hypernym(dog_n_1, canine_n_1)."), "Hypernym dog canine");
+        assert_eq!(said("HasCapital(New_York, Albany)."), "Has Capital New York Albany");
+        assert_eq!(said("Runs(HTTPServer2, node17b)."), "Runs HTTP Server node");
+        assert_eq!(said("Heißt(Größe, ÜberGroß)."), "Heißt Größe Über Groß");
+        assert_eq!(said("Word(n02086723, \"dog\")."), "Word dog");
+        assert_eq!(said("Likes(x, y)."), "Likes x y");
     }
 
     #[test]
     fn strings_say_what_they_say() {
         assert_eq!(
-            words(r#"Gloss(x, "a \"dog\" that barks\nat night\u001f; C:\\x")."#),
+            said(r#"Gloss(x, "a \"dog\" that barks\nat night\u001f; C:\\x")."#),
             r#"Gloss x a "dog" that barks at night ; C:\x"#
         );
-        assert_eq!(words(r#"P("iPhone 12", "New_York")."#), "P iPhone 12 New_York");
+        assert_eq!(said(r#"P("iPhone 12", "New_York")."#), "P iPhone 12 New_York");
     }
 
     #[test]
     fn numbers_and_a_negation_are_words() {
-        assert_eq!(words("-HasMass(Moon, Q(7.342, kg))."), "not Has Mass Moon Q 7.342 kg");
-        assert_eq!(words("At(x, -12)."), "At x 12");
+        assert_eq!(said("-HasMass(Moon, Q(7.342, kg))."), "not Has Mass Moon Q 7.342 kg");
+        assert_eq!(said("At(x, -12)."), "At x 12");
     }
 
     #[test]
@@ -120,6 +130,6 @@ mod tests {
             let mut out = String::new();
             spell_out(text, &mut out);
         }
-        assert_eq!(words("\"open"), "open");
+        assert_eq!(said("\"open"), "open");
     }
 }

@@ -75,7 +75,7 @@ impl StaticTable {
     }
 
     /// The vector of a fact: that of the words which its statement says, with names taken apart (`New_York`,
-    /// `HasCapital`) and without the digits that number them (`dog_n_1`). `None` where none of them is known.
+    /// `HasCapital`) and without what only numbers them (`dog_n_1`). `None` where none of them is known.
     pub fn embed_statement(&self, statement: &str) -> Option<Vector> {
         let mut words = String::with_capacity(statement.len() + statement.len() / 8);
         spell_out(statement, &mut words);

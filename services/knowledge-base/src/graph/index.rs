@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chassis::{Metrics, Shutdown};
 use tokio::sync::{Semaphore, watch};
@@ -156,7 +156,7 @@ impl GraphIndex {
         name: &'static str,
         question: impl FnOnce(&Graph) -> T + Send + 'static,
     ) -> Result<Seen<T>, GraphError> {
-        self.ask(name, Length::Short, question).await
+        self.ask(name, Length::Short, question, |seen| seen).await
     }
 
     /// Asks what may take some tens of milliseconds: a walk, a path, a ranking.
@@ -168,47 +168,63 @@ impl GraphIndex {
         name: &'static str,
         question: impl FnOnce(&Graph) -> T + Send + 'static,
     ) -> Result<Seen<T>, GraphError> {
-        self.ask(name, Length::Long, question).await
+        self.ask(name, Length::Long, question, |seen| seen).await
     }
 
-    async fn ask<T: Send + 'static>(
+    /// Asks as [`Self::work`] does, and has the answer made into what is told on the same thread: a large one takes as
+    /// long as the question did.
+    ///
+    /// # Errors
+    /// [`GraphError`]; [`GraphError::Overloaded`] at once.
+    pub async fn work_and_tell<T, R: Send + 'static>(
+        &self,
+        name: &'static str,
+        question: impl FnOnce(&Graph) -> T + Send + 'static,
+        tell: impl FnOnce(Seen<T>) -> R + Send + 'static,
+    ) -> Result<R, GraphError> {
+        self.ask(name, Length::Long, question, tell).await
+    }
+
+    async fn ask<T, R: Send + 'static>(
         &self,
         name: &'static str,
         length: Length,
         question: impl FnOnce(&Graph) -> T + Send + 'static,
-    ) -> Result<Seen<T>, GraphError> {
+        tell: impl FnOnce(Seen<T>) -> R + Send + 'static,
+    ) -> Result<R, GraphError> {
         let started = Instant::now();
-        let answer = self.answer(length, question).await;
+        let reader = self.reader.clone();
+        let answer = self.run(length, move || {
+            let copy = reader.read();
+            let Position { epoch, revision } = copy.position.clone().ok_or(GraphError::Building)?;
+            let value = question(&copy.graph);
+            drop(copy);
+            Ok(tell(Seen { value, revision, epoch, elapsed: started.elapsed() }))
+        });
+        let answer = answer.await;
         let outcome = answer.as_ref().err().map_or("answered", |error| error.code());
         self.metrics.questions.with_label_values(&[name, outcome]).inc();
-        let elapsed = started.elapsed();
-        self.metrics.seconds.with_label_values(&[name]).observe(elapsed.as_secs_f64());
-        answer.map(|(value, position)| seen(value, position, elapsed))
+        self.metrics.seconds.with_label_values(&[name]).observe(started.elapsed().as_secs_f64());
+        answer
     }
 
-    async fn answer<T: Send + 'static>(
+    /// Runs `work` on a blocking thread when its turn comes.
+    async fn run<R: Send + 'static>(
         &self,
         length: Length,
-        question: impl FnOnce(&Graph) -> T + Send + 'static,
-    ) -> Result<(T, Position), GraphError> {
+        work: impl FnOnce() -> Result<R, GraphError> + Send + 'static,
+    ) -> Result<R, GraphError> {
         let lane = match length {
             Length::Short => &self.short,
             Length::Long => &self.long,
         };
         let place = Arc::clone(&lane.places).try_acquire_owned().map_err(|_| GraphError::Overloaded)?;
         let turn = Arc::clone(&lane.at_once).acquire_owned().await.map_err(|_| GraphError::Failed)?;
-        let reader = self.reader.clone();
         let answered = tokio::task::spawn_blocking(move || {
             // Held here: who asked may be gone while the question goes on.
             let _held = (place, turn);
-            let copy = reader.read();
-            let position = copy.position.clone().ok_or(GraphError::Building)?;
-            Ok((question(&copy.graph), position))
+            work()
         });
         answered.await.map_err(|_| GraphError::Failed)?
     }
-}
-
-fn seen<T>(value: T, position: Position, elapsed: Duration) -> Seen<T> {
-    Seen { value, revision: position.revision, epoch: position.epoch, elapsed }
 }

@@ -201,6 +201,12 @@ impl Graph {
         }
     }
 
+    /// Whether the library answers at all.
+    #[cfg(test)]
+    pub fn can_search(&self, query: &[f32]) -> bool {
+        self.index.search(query, 1).is_ok()
+    }
+
     /// Whether few of the rows are allowed, by a sample of them.
     fn is_narrow(&self, allowed: &dyn Fn(u64) -> bool) -> bool {
         let step = self.keys.len().div_ceil(NARROW_SAMPLE);

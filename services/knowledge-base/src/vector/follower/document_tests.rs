@@ -6,6 +6,7 @@ use std::time::Duration;
 use chassis::Metrics;
 
 use super::*;
+use crate::embed::Vector;
 use crate::store::{
     Collection, CollectionMade, CollectionName, DocumentKey, EmbedderKind, Metadata, NewCollection,
     NewDocument, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,

@@ -89,6 +89,29 @@ fn a_filter_that_panics_harms_nobody_else() {
     assert_eq!(index.search(&query, 1, None).unwrap()[0].0, best);
 }
 
+/// The library refuses a search beyond those it has buffers for; more than that come at once here.
+#[test]
+fn more_searches_than_may_run_at_once_wait_for_each_other() {
+    let (directory, builders) = (Directory::new(), builders());
+    let index = open(&directory, &builders, Tuning { seal_rows: 500, ..Tuning::default() });
+    fill(&index, 0..2000, DIMENSION, 1);
+    assert!(index.wait_until_built(BUILT_WITHIN));
+    let state = index.inner.state();
+    let query = vector(77_777, DIMENSION);
+    let begin = std::sync::Barrier::new(2 * SEARCHES_AT_ONCE);
+    std::thread::scope(|scope| {
+        for _ in 0..2 * SEARCHES_AT_ONCE {
+            scope.spawn(|| {
+                begin.wait();
+                for _ in 0..50 {
+                    let _permit = index.inner.searches.take();
+                    assert!(state.graphs[0].part.can_search(&query), "the library refused a search");
+                }
+            });
+        }
+    });
+}
+
 /// Memory for 400 vectors, and 4,000 come: `apply` waits for graphs, and nothing fails.
 #[test]
 fn applying_waits_where_memory_is_short() {

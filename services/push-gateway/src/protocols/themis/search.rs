@@ -109,6 +109,7 @@ impl Question for Search {
     }
 
     fn item(&mut self, mut item: Value, page: &Value) -> Bytes {
+        tell_of_document(&mut item);
         let score = item.as_object_mut().and_then(|item| item.remove("score"));
         let index = self.told;
         self.told += 1;
@@ -130,5 +131,30 @@ impl Question for Search {
             "duration_ms": (self.started_at.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             "adapter_used": page["adapter"],
         }))
+    }
+}
+
+/// A document is known to clients by their own id, and its metadata is an object to them.
+fn tell_of_document(item: &mut Value) {
+    let Some(document) = item.as_object_mut().and_then(|item| item.remove("document")) else { return };
+    let metadata = item["metadata"].as_str().and_then(|text| serde_json::from_str(text).ok());
+    item["metadata"] = metadata.unwrap_or(Value::Null);
+    item["id"] = document;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_has_its_clients_id_and_a_fact_its_number() {
+        let told = |mut item: Value| {
+            tell_of_document(&mut item);
+            item
+        };
+        let document = json!({"id": 7, "content": "x", "document": "a/b", "metadata": "{\"lang\":\"en\"}"});
+        assert_eq!(told(document), json!({"id": "a/b", "content": "x", "metadata": {"lang": "en"}}));
+        let fact = json!({"id": 7, "content": "P(a)."});
+        assert_eq!(told(fact.clone()), fact);
     }
 }

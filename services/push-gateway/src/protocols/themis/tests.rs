@@ -232,9 +232,7 @@ fn a_walk_is_told_node_by_node_and_edge_by_edge() {
         "items": [node("cat", 0), node("animal", 1), edge], "total": 4, "total_nodes": 3, "total_edges": 1,
         "instance": "kb-0", "next": "c3",
     });
-    let told = |key: &str, index: u32| {
-        json!({"type": "node", "data": {"_key": key, "label": key}, "index": index, "total": 3})
-    };
+    let told = |key: &str, index: u32| json!({"type": "node", "data": {"_key": key, "label": key}, "index": index, "total": 3});
     assert_eq!(
         answered(&mut connection, 1, Ok(page)),
         [

@@ -46,7 +46,7 @@ impl Error {
         };
         let Some(refusal) = error.as_db_error() else {
             let source = std::error::Error::source(error);
-            let broken = source.is_some_and(|source| source.is::<std::io::Error>());
+            let broken = source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
             return if error.is_closed() || broken { Meaning::Away } else { Meaning::Failed };
         };
         let code = refusal.code();

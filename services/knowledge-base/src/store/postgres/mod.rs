@@ -27,7 +27,7 @@ mod search_index;
 mod server;
 mod state;
 #[cfg(test)]
-pub mod testing;
+pub(in crate::store) mod testing;
 #[cfg(test)]
 mod tests;
 mod text;

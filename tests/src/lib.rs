@@ -9,6 +9,7 @@ pub mod follower;
 pub mod memory_group;
 pub mod nats;
 pub mod platform;
+pub mod postgres;
 pub mod process;
 pub mod proof;
 pub mod published;

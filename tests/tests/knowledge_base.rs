@@ -9,6 +9,7 @@ mod knowledge_base {
     mod fail_point_tests;
     mod graph_tests;
     mod log;
+    mod postgres_tests;
     mod relay_tests;
     mod search_tests;
     mod start_tests;

@@ -127,6 +127,11 @@ fn write_error(error: &WriteError) -> ApiError {
             "the store has no space left; reading goes on",
         ),
         WriteError::Unavailable => database_away(),
+        WriteError::OutcomeUnknown => ApiError::unavailable(
+            "outcome_unknown",
+            "the database was lost in the middle of a commit: the write may be there or not; look before you repeat it",
+            RETRY_AFTER_S,
+        ),
         // The writer has logged the cause.
         WriteError::Failed(_) => ApiError::internal(),
         WriteError::Closed => stopping(),

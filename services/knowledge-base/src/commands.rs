@@ -112,7 +112,8 @@ impl Commands {
             fact_count: FactId(snapshot.fact_count).as_f64(),
             adapter: name_of(report.current).to_owned(),
             relay_connected: relay.connected,
-            relay_lag_changes: Revision(relay.changes).as_f64(),
+            // Where another process is the relay, this one has no lag.
+            relay_lag_changes: Revision(relay.changes.unwrap_or(0)).as_f64(),
             relay_lag_seconds: relay.oldest_age.map(|age| age.as_secs_f64()),
             // Absent until the graph is built.
             growth_rate: graph.as_ref().map(|state| state.growth.per_second(Instant::now().into_std())),

@@ -9,12 +9,15 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::embed::EmbedderConfig;
 use crate::maintenance::Task;
+use crate::store::PostgresUrl;
 
 /// Where facts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
     /// In a file of this process.
     Sqlite,
+    /// In a PostgreSQL that several processes share.
+    Postgres,
 }
 
 /// Keeps facts, finds them, and tells every change to NATS.
@@ -25,7 +28,7 @@ pub struct Config {
     #[command(flatten)]
     pub common: CommonConfig,
 
-    /// Directory for the store; one process at a time
+    /// Directory for the store, or for what is derived from one in PostgreSQL; one process at a time
     #[arg(
         long,
         env = "BYWASH_DATA_DIR",
@@ -38,6 +41,18 @@ pub struct Config {
     /// Where facts are kept
     #[arg(long, env = "BYWASH_STORE", value_name = "KIND", default_value = "sqlite")]
     pub store: StoreKind,
+
+    /// PostgreSQL 15 or newer: postgres://user@host:port/database, also of several hosts; `?sslmode=require` for TLS
+    #[arg(long, env = "BYWASH_POSTGRES_URL", value_name = "URL", hide_env_values = true)]
+    pub postgres_url: Option<PostgresUrl>,
+
+    /// File with the password for it
+    #[arg(long, env = "BYWASH_POSTGRES_PASSWORD_FILE", value_name = "FILE")]
+    pub postgres_password_file: Option<PathBuf>,
+
+    /// PEM file with the authorities that its certificate may be signed by; default: those of the system
+    #[arg(long, env = "BYWASH_POSTGRES_CA_FILE", value_name = "FILE")]
+    pub postgres_ca_file: Option<PathBuf>,
 
     /// Whether the primary search adapter is on: full-text and vector indexes
     #[arg(long, env = "THEMIS_ENABLED", value_name = "BOOL", default_value_t = true, action = ArgAction::Set,

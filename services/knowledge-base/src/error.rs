@@ -3,10 +3,17 @@
 use chassis::StartError;
 
 use crate::fail_point::UnknownFailPoint;
-use crate::store::{OpenError, ReadError};
+use crate::store::{OpenError, ReadError, postgres};
 
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
+        tracing::debug!(code = error.code(), "the store cannot be opened");
+        Self::service(error)
+    }
+}
+
+impl From<postgres::OpenError> for StartError {
+    fn from(error: postgres::OpenError) -> Self {
         tracing::debug!(code = error.code(), "the store cannot be opened");
         Self::service(error)
     }

@@ -11,6 +11,7 @@ pub mod fail_point;
 pub mod grammar;
 pub mod graph;
 mod maintenance;
+mod opening;
 pub mod relay;
 pub mod search;
 pub mod store;
@@ -32,7 +33,7 @@ use api::{ApiState, Parts};
 use graph::GraphIndex;
 use relay::Relay;
 use search::{AdapterTeller, Searcher, Switches, Vectors};
-use store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
+use store::{Store, StoreMetrics};
 
 /// Port on loopback where nobody said.
 pub const DEFAULT_PORT: u16 = 5001;
@@ -50,7 +51,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// [`StartError`] when the port is taken, the settings cannot work, or the store cannot be opened.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     if let Some(task) = config.task {
-        let done = tokio::task::spawn_blocking(move || maintenance::run(&task, &config.data_dir)).await;
+        let work = move || maintenance::run(&task, config.store, &config.data_dir);
+        let done = tokio::task::spawn_blocking(work).await;
         return done.map_err(StartError::service)?;
     }
     fail_point::arm_from_environment()?;
@@ -59,11 +61,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let embedder = config.embedder.embedder(&chassis.metrics).map_err(StartError::settings)?;
     tracing::info!(model = embedder.model_id(), "embedder of documents");
     let metrics = StoreMetrics::new(&chassis.metrics);
-    let options = SqliteOptions { data_dir: config.data_dir.clone(), size_bytes_max: None };
-    // Opening may recover a log; that is the disk's time and nobody is served yet.
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, metrics)).await;
-    let (store, threads) = opened.map_err(StartError::service)??;
-    let store: Store = Arc::new(store);
+    let (store, closed) = opening::open(&config, metrics).await?;
     let snapshot = store.snapshot();
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 
@@ -102,7 +100,6 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     // It holds the store, whose threads end with the last who does.
     watching.abort();
     drop(store);
-    let closed = tokio::task::spawn_blocking(move || threads.join());
     if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
         tracing::warn!("the store is still busy; its log is recovered at the next start");
     }

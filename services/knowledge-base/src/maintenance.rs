@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chassis::StartError;
 use clap::{Args, Subcommand};
 
+use crate::config::StoreKind;
 use crate::store::{SqliteMaintenance, Verdict};
 
 /// Something to do instead of serving.
@@ -43,6 +44,9 @@ pub enum TaskError {
     /// There is no store.
     #[error("there is no store in {0}; name its directory with --data-dir")]
     NoStore(PathBuf),
+    /// The store is elsewhere.
+    #[error("the store is in PostgreSQL; use pg_dump and pg_restore, and amcheck for damage")]
+    NotAFile,
     /// The backup's name is taken.
     #[error("{0} is there already; choose another name")]
     Exists(PathBuf),
@@ -77,8 +81,9 @@ impl TaskError {
 ///
 /// # Errors
 /// [`StartError`] with a [`TaskError`].
-pub fn run(task: &Task, data_dir: &Path) -> Result<(), StartError> {
+pub fn run(task: &Task, store: StoreKind, data_dir: &Path) -> Result<(), StartError> {
     let done = match task {
+        _ if store != StoreKind::Sqlite => Err(TaskError::NotAFile),
         Task::Backup(args) => backup(data_dir, &args.to),
         Task::Restore(args) => restore(data_dir, &args.from),
         Task::Verify => verify(data_dir),

@@ -2,6 +2,9 @@
 //!
 //! It keeps no record of what it has sent. Its position is the stream's last sequence, which equals a revision; so a
 //! crash, a lost acknowledgement or a NATS that lost its tail need no special case: it looks again and goes on.
+//!
+//! Of several processes that share a store one is the relay. Another that takes it for its own part, because it was cut
+//! off, is refused by the stream: each change names the sequence before its own.
 
 mod plan;
 mod publish;
@@ -89,7 +92,7 @@ impl Relay {
         let tasks = vec![
             tokio::spawn(runner.run()),
             tokio::spawn(teller.run(shutdown.clone())),
-            tokio::spawn(trim::run(store.clone(), nats.clone(), shutdown)),
+            tokio::spawn(trim::run(store.clone(), nats.clone(), position.clone(), shutdown)),
         ];
         Self { stop, nats: nats.clone(), store: store.clone(), position, status, tasks }
     }
@@ -99,11 +102,12 @@ impl Relay {
         self.status.clone()
     }
 
-    /// Sends what is committed, as far as NATS takes it within two seconds, and ends.
+    /// Sends what is committed, as far as NATS takes it within two seconds and no other process does it, and ends.
     pub async fn finish(mut self) {
         let revision = self.store.snapshot().revision;
         if self.nats.is_connected() {
-            let caught_up = self.position.wait_for(|position| position.published >= revision);
+            let caught_up =
+                self.position.wait_for(|position| !position.leads || position.published >= revision);
             if tokio::time::timeout(FINISH_TIMEOUT, caught_up).await.is_err() {
                 tracing::info!(revision = revision.0, "changes are left for the next start");
             }
@@ -126,8 +130,29 @@ struct Runner {
 }
 
 impl Runner {
-    /// Attaches, publishes until something fails, waits a little, and begins anew.
+    /// Waits until this process may be the relay, and is it for as long as it may.
     async fn run(self) {
+        loop {
+            let mut leadership = tokio::select! {
+                () = self.shutdown.requested() => return,
+                leadership = self.store.lead() => leadership,
+            };
+            let published = self.store.snapshot().revision;
+            self.position.send_replace(Position { leads: true, ..Position::at_start(published) });
+            let lost = tokio::select! {
+                () = leadership.lost() => true,
+                () = self.relay() => false,
+            };
+            self.position.send_replace(Position::at_start(published));
+            if !lost {
+                return;
+            }
+            tracing::warn!("another process may be the relay now");
+        }
+    }
+
+    /// Attaches, publishes until something fails, waits a little, and begins anew; until the stop.
+    async fn relay(&self) {
         let mut backoff = BACKOFF_MIN;
         let mut begun = None;
         while let Some(generation) = self.nats.connected(&self.shutdown).await {

@@ -1,5 +1,5 @@
 //! The store: facts, documents and the log of their changes. [`Backend`] is what every store promises; `sqlite/` keeps
-//! it in a file of this process. Nothing here knows HTTP or NATS.
+//! it in a file of this process, `postgres/` in a database that several share. Nothing here knows HTTP or NATS.
 
 mod backend;
 #[cfg(test)]
@@ -10,6 +10,7 @@ mod documents;
 mod error;
 mod metrics;
 mod model;
+pub mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod stores;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 
 pub use backend::{
     Added, BATCH_DELETE_MAX, BATCH_DOCUMENTS_MAX, BATCH_FACTS_MAX, Backend, BatchAdded, CollectionMade,
-    Delta, DeltaAnswer, DocumentRow, DocumentsPut, Export, FactRow, Filter, Hit, Seen, SentBatch, Updated,
-    WriteTimings, Written,
+    Delta, DeltaAnswer, DocumentRow, DocumentsPut, Export, FactRow, Filter, Hit, Leadership, Seen, SentBatch,
+    Updated, WriteTimings, Written,
 };
 pub use documents::{
     COLLECTION_NAME_BYTES_MAX, COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DOCUMENT_BYTES_MAX,
@@ -38,6 +39,7 @@ pub use model::{
     CONTEXT_BYTES_MAX, Change, Confidence, Context, Digest, Epoch, FactId, NewFact, Origin, Revision,
     Snapshot, StoredFact, UnixMillis, hex,
 };
+pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl};
 pub use sqlite::{
     OpenError, READ_TIME_MAX, SchemaError, SqliteMaintenance, SqliteOptions, SqliteStore, StoreThreads,
     Verdict,

@@ -72,10 +72,32 @@ fn values_that_do_not_exist_or_fit_are_refused() {
         ("pushGateway.replicas=0", "replicas"),
         ("telemetry.otlpEndpoint=collector:4317", "otlpEndpoint"),
         ("nats.enabled=false", "nats.externalUrl"),
+        ("knowledgeBase.replicas=2", "knowledgeBase.postgres.url"),
+        ("knowledgeBase.postgres.url=localhost:5432", "url"),
     ] {
         let error = helm_template(&["--set", "auth.insecureOpen=true", "--set", value]).unwrap_err();
         assert!(error.contains(problem), "{value}: {error}");
     }
+}
+
+#[test]
+fn knowledge_bases_that_share_a_database_are_several_and_read_its_password_from_a_file() {
+    let objects = render(EVERYTHING_VALUES);
+    let sets = of_kind(&objects, "StatefulSet");
+    let set = sets.iter().find(|set| name(set).ends_with("-knowledge-base")).unwrap();
+    assert_eq!(set["spec"]["replicas"], 2);
+    let pod = pods(&objects).into_iter().find(|pod| pod.component == "knowledge-base").unwrap();
+    let environment = pod.environment();
+    let setting = |name: &str| environment.get(name).map(String::as_str);
+    assert_eq!(setting("BYWASH_STORE"), Some("postgres"));
+    assert!(setting("BYWASH_POSTGRES_URL").is_some_and(|url| url.starts_with("postgres://")));
+    for file in ["BYWASH_POSTGRES_PASSWORD_FILE", "BYWASH_POSTGRES_CA_FILE"] {
+        assert!(setting(file).is_some_and(|path| path.starts_with("/etc/bywash/postgres/")), "{file}");
+    }
+    let mounts = pod.spec["containers"][0]["volumeMounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| mount["mountPath"] == "/etc/bywash/postgres"), "{mounts:?}");
+    let single = pods(&render(K8S_VALUES)).into_iter().find(|pod| pod.component == "knowledge-base").unwrap();
+    assert_eq!(single.environment().get("BYWASH_STORE").map(String::as_str), Some("sqlite"));
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub enum Source {
         /// From the outside in: the end of the name of the archive inside the one before.
         #[serde(default)]
         nested: Vec<String>,
+        /// The folder gets what is in the wheel.
+        #[serde(default)]
+        unpacked: bool,
     },
     /// A package whose folder is the tool.
     Npm {

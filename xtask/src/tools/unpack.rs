@@ -37,6 +37,18 @@ pub fn programs(
     Ok(())
 }
 
+/// Unpacks a wheel into `folder`, with all that lies in a folder `bin` executable: wheels keep no execute bit.
+pub fn whole(wheel: &Path, folder: &Path) -> Result<()> {
+    let mut zip =
+        ZipArchive::new(File::open(wheel)?).with_context(|| format!("{} is no zip", wheel.display()))?;
+    zip.extract(folder).with_context(|| format!("could not unpack {}", wheel.display()))?;
+    let names: Vec<String> = zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    for name in names.iter().filter(|name| name.contains("/bin/") && !name.ends_with('/')) {
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
 /// Unpacks a gzipped tar into `folder`.
 pub fn tar(archive: &Path, folder: &Path) -> Result<()> {
     let mut tar = command("tar", folder);

@@ -30,7 +30,7 @@ fn read(operation: Operation) -> Operation {
 fn write(operation: Operation) -> Operation {
     operation
         .needs(Role::Write)
-        .refuses(503, &["overloaded", "database_unavailable", "stopping"])
+        .refuses(503, &["overloaded", "database_unavailable", "outcome_unknown", "stopping"])
         .refuses(507, &["storage_full"])
 }
 

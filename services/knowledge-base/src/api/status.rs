@@ -33,10 +33,11 @@ pub struct StatusAnswer {
 /// How far the relay is behind the store.
 #[derive(Debug, Serialize, ToSchema)]
 struct RelayAnswer {
-    /// Whether NATS is there.
+    /// Whether this process is the relay and NATS is there.
     connected: bool,
-    /// Changes that are not published yet.
-    lag_changes: u64,
+    /// Changes that are not published yet; absent where another process is the relay, which knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_changes: Option<u64>,
     /// Age of the oldest of them, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_seconds: Option<f64>,

@@ -27,6 +27,8 @@ const FEED_INTERVAL: Duration = Duration::from_secs(3);
 /// Where the relay is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
+    /// This process is the relay. Where it is not, another is, or none yet, and nothing is known of how far it is.
+    pub leads: bool,
     /// It follows the stream now.
     pub attached: bool,
     /// The last change that the stream is known to have.
@@ -34,20 +36,20 @@ pub struct Position {
 }
 
 impl Position {
-    /// Before the stream was seen. What the stream lacks from earlier is not known yet, so only new changes count as
+    /// Before this process is the relay, and before the stream was seen. What the stream lacks from earlier is not known yet, so only new changes count as
     /// lag.
     pub fn at_start(revision: Revision) -> Self {
-        Self { attached: false, published: revision }
+        Self { leads: false, attached: false, published: revision }
     }
 }
 
 /// Changes that wait for the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lag {
-    /// The relay follows the stream now.
+    /// This process is the relay, and follows the stream now.
     pub connected: bool,
-    /// How many.
-    pub changes: u64,
+    /// How many; `None` where another process is the relay.
+    pub changes: Option<u64>,
     /// Age of the oldest; absent where there is none or it is not known yet.
     pub oldest_age: Option<Duration>,
 }
@@ -70,12 +72,16 @@ impl RelayStatus {
 
     /// The lag of a store in the state `snapshot`.
     pub fn lag(&self, snapshot: &Snapshot) -> Lag {
-        let Some(watched) = &self.0 else { return Lag { connected: false, changes: 0, oldest_age: None } };
+        let nothing = Lag { connected: false, changes: None, oldest_age: None };
+        let Some(watched) = &self.0 else { return nothing };
         let position = *watched.position.borrow();
+        if !position.leads {
+            return nothing;
+        }
         let changes = snapshot.revision.0.saturating_sub(position.published.0);
         let oldest = watched.oldest.borrow().filter(|_| changes > 0);
         let oldest_age = oldest.map(|oldest| oldest.to_system().elapsed().unwrap_or_default());
-        Lag { connected: position.attached, changes, oldest_age }
+        Lag { connected: position.attached, changes: Some(changes), oldest_age }
     }
 }
 
@@ -131,8 +137,9 @@ impl Teller {
             let snapshot = self.snapshot.borrow_and_update().clone();
             self.position.borrow_and_update();
             let lag = self.measure(&snapshot).await;
-            sender.send_replace(Some(self.state(&snapshot, lag)));
-            let rest = if lag.changes > 0 { LAG_INTERVAL } else { FEED_INTERVAL };
+            // One process tells: the others know no lag, and would only say the same again.
+            sender.send_replace(self.position.borrow().leads.then(|| self.state(&snapshot, lag)));
+            let rest = if lag.changes > Some(0) { LAG_INTERVAL } else { FEED_INTERVAL };
             let changed = async {
                 tokio::time::sleep(TELL_INTERVAL_MIN).await;
                 tokio::select! {
@@ -150,8 +157,8 @@ impl Teller {
 
     /// Brings the age of the oldest waiting change and the gauges up to date.
     async fn measure(&mut self, snapshot: &Snapshot) -> Lag {
-        let published = self.position.borrow().published;
-        if is_oldest_unknown(snapshot.revision, published, self.oldest_revision) {
+        let Position { leads, published, .. } = *self.position.borrow();
+        if leads && is_oldest_unknown(snapshot.revision, published, self.oldest_revision) {
             // A read that fails is tried again with the next look.
             if let Ok(Some((revision, committed_at))) = self.store.oldest_change(published.next()).await {
                 self.oldest_revision = revision;
@@ -159,7 +166,7 @@ impl Teller {
             }
         }
         let lag = self.status.lag(snapshot);
-        self.lag_changes.set(i64::try_from(lag.changes).unwrap_or(i64::MAX));
+        self.lag_changes.set(i64::try_from(lag.changes.unwrap_or(0)).unwrap_or(i64::MAX));
         self.oldest_seconds.set(lag.oldest_age.unwrap_or_default().as_secs_f64());
         lag
     }
@@ -170,7 +177,7 @@ impl Teller {
             epoch: snapshot.epoch.as_str().to_owned(),
             revision: snapshot.revision.as_f64(),
             fact_count: FactId(snapshot.fact_count).as_f64(),
-            relay_lag_changes: Revision(lag.changes).as_f64(),
+            relay_lag_changes: Revision(lag.changes.unwrap_or(0)).as_f64(),
             relay_lag_seconds: lag.oldest_age.map(|age| age.as_secs_f64()),
             time: time::now(),
         }

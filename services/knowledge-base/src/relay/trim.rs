@@ -5,21 +5,23 @@ use std::time::{Duration, SystemTime};
 
 use chassis::{Nats, Shutdown, streams};
 use proto_schemas::Stream;
+use tokio::sync::watch;
 
 use super::RelayError;
+use super::status::Position;
 use crate::store::{Revision, Store, UnixMillis};
 
 /// How often to look. Rows are small, so late is no harm.
 const TRIM_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Runs until the stop.
-pub async fn run(store: Store, nats: Nats, shutdown: Shutdown) {
+/// Runs until the stop, and works while this process is the relay.
+pub async fn run(store: Store, nats: Nats, position: watch::Receiver<Position>, shutdown: Shutdown) {
     loop {
         tokio::select! {
             () = shutdown.requested() => return,
             () = tokio::time::sleep(TRIM_INTERVAL) => {}
         }
-        if !nats.is_connected() {
+        if !nats.is_connected() || !position.borrow().leads {
             continue;
         }
         let trimmed = tokio::select! {

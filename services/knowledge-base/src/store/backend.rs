@@ -3,10 +3,12 @@
 //! Writes are answered after their commit and have a revision each; a failed one leaves no trace. Reads see one
 //! revision. Nothing here waits for NATS, for an index, or for a slow client.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::DropGuard;
 
 use super::documents::{
     Collection, CollectionId, CollectionName, DocumentId, DocumentKey, MetadataFilter, NewCollection,
@@ -230,6 +232,36 @@ pub enum DeltaAnswer<Row, Id> {
     TooOld,
 }
 
+/// The right to be the relay, for as long as it is held and not lost. At most one process has it, but for the moments
+/// in which one that is cut off does not know yet: the stream's own order stops that one.
+pub struct Leadership(Option<Lock>);
+
+struct Lock {
+    lost: oneshot::Receiver<Infallible>,
+    _release: DropGuard,
+}
+
+impl Leadership {
+    /// That of a store that no other process can have open.
+    pub(super) fn forever() -> Self {
+        Self(None)
+    }
+
+    /// One that ends when the other end of `lost` is dropped, and that `release` gives back.
+    pub(super) fn until(lost: oneshot::Receiver<Infallible>, release: DropGuard) -> Self {
+        Self(Some(Lock { lost, _release: release }))
+    }
+
+    /// Waits until it is lost.
+    pub async fn lost(&mut self) {
+        match &mut self.0 {
+            // Nothing is ever sent there.
+            Some(lock) => drop((&mut lock.lost).await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// A store. All methods may be called at any time from any task.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
@@ -238,6 +270,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Waits until something that others need is gone, which is a fault while the store is held.
     async fn failed(&self);
+
+    /// Waits until this process may be the relay.
+    async fn lead(&self) -> Leadership;
 
     /// Adds a fact.
     async fn add(&self, fact: NewFact, origin: Origin) -> Result<Written<Added>, WriteError>;

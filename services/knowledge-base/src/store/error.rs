@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// What a database said.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// Why a write did not happen; nothing of it is in the store.
+/// Why a write did not happen. But for [`WriteError::OutcomeUnknown`] nothing of it is in the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
     /// Too many wait already.
@@ -17,6 +17,9 @@ pub enum WriteError {
     /// The database is away.
     #[error("the database cannot be reached")]
     Unavailable,
+    /// The database was lost in mid-commit and did not come back in time: the write may be there or not.
+    #[error("the database was lost in the middle of a commit")]
+    OutcomeUnknown,
     /// The database failed.
     #[error("the store could not write")]
     Failed(#[source] Cause),

@@ -6,6 +6,7 @@ use chassis::Metrics;
 
 use super::conformance::{self, Opener};
 use super::document_conformance;
+use super::postgres::testing::Database;
 use super::testing::Directory;
 use super::{SqliteOptions, SqliteStore, Store, StoreMetrics, StoreThreads};
 
@@ -36,6 +37,15 @@ macro_rules! promises {
                 #[tokio::test]
                 async fn $promise() {
                     $suite::$promise(&mut Sqlite { directory: Directory::new(), threads: None }).await;
+                }
+            )*)*
+        }
+        mod postgres {
+            use super::*;
+            $($(
+                #[tokio::test]
+                async fn $promise() {
+                    $suite::$promise(&mut Database::new()).await;
                 }
             )*)*
         }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::backend::{
     Added, BATCH_FACTS_MAX, Backend, CollectionMade, DeltaAnswer, DocumentRow, DocumentsPut, Export, FactRow,
-    Filter, Hit, Seen, SentBatch, Updated, Written,
+    Filter, Hit, Leadership, Seen, SentBatch, Updated, Written,
 };
 use super::super::documents::{
     Collection, CollectionId, CollectionName, DocumentId, DocumentKey, MetadataFilter, NewCollection,
@@ -47,6 +47,10 @@ impl Backend for SqliteStore {
             () = self.relay_reads.closed() => {}
             () = self.heavy_reads.closed() => {}
         }
+    }
+
+    async fn lead(&self) -> Leadership {
+        Leadership::forever()
     }
 
     async fn add(&self, fact: NewFact, origin: Origin) -> Result<Written<Added>, WriteError> {

@@ -8,7 +8,7 @@ mod document_queries;
 mod documents;
 mod fact_queries;
 mod facts;
-mod fts;
+pub(in crate::store) mod fts;
 mod log;
 mod maintenance;
 mod open;
@@ -29,6 +29,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::Span;
 
 pub use maintenance::{SqliteMaintenance, Verdict};
+pub(in crate::store) use open::lock;
 pub use open::{OpenError, SqliteOptions};
 pub use reader::READ_TIME_MAX;
 pub use schema::SchemaError;

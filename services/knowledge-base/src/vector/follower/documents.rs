@@ -185,7 +185,7 @@ impl Documents {
     fn open(&self, collection: &Collection, runtime: &Handle) -> Result<VectorIndex, TakeError> {
         let directory = self.directory_of(collection.id);
         let made_as = &collection.made_as;
-        let options = Options::new(&made_as.model, made_as.dimension as usize);
+        let options = Options::new(&made_as.model, made_as.dimension);
         let expected = self.expected.get(&collection.id.0).copied().flatten();
         if let (Some(revision), Some(position)) = (expected, &self.position) {
             match VectorIndex::open(&directory, &options, &self.builders) {

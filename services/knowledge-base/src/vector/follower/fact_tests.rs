@@ -12,7 +12,7 @@ use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
 use crate::vector::testing::Directory;
-use crate::vector::{Builders, BuildersOptions};
+use crate::vector::{Builders, BuildersOptions, Options, VectorIndex};
 
 /// Longer than a handful of facts takes.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -101,13 +101,14 @@ async fn an_index_of_another_history_is_built_again() {
     let directory = Directory::new();
     let (store, _threads) = open_store(&directory);
     store.add(fact("IsA(dog, animal)"), origin()).await.unwrap();
-    let vectors = follow(&store, &directory);
-    exact_at(&vectors, Revision(1)).await;
     // A history in which there is a fact that this store never had.
     let foreign = Position { epoch: Epoch::kept("elsewhere"), revision: Revision(1) };
-    let vector = StaticTable::built_in().embed_text("a moon").unwrap();
-    vectors.index().apply(&[(77, &vector)], &[], &foreign).unwrap();
-    finish(vectors).await;
+    let table = StaticTable::built_in();
+    let options = Options::new(&table.model().id, table.model().dimension);
+    let builders = Builders::start(BuildersOptions::default()).unwrap();
+    let index = VectorIndex::open(&directory.path().join("vectors"), &options, &builders).unwrap();
+    index.apply(&[(77, &table.embed_text("a moon").unwrap())], &[], &foreign).unwrap();
+    index.close().unwrap();
 
     let vectors = follow(&store, &directory);
     exact_at(&vectors, Revision(1)).await;

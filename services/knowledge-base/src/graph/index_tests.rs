@@ -162,7 +162,7 @@ async fn long_questions_are_bounded_and_hold_up_neither_short_ones_nor_the_follo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_that_is_too_far_behind_is_built_anew() {
+async fn a_graph_that_is_ahead_of_a_store_that_was_put_back_is_built_anew() {
     let directory = Directory::new();
     let store = store(&directory);
     for number in 0..6 {
@@ -176,7 +176,7 @@ async fn a_graph_that_is_too_far_behind_is_built_anew() {
     let metrics = GraphMetrics::new(&Metrics::new());
     let mut follower = Follower::new(store.clone(), writer, sender, metrics, shutdown);
     follower.holds(
-        Revision(1),
+        Revision(9),
         &[(FactId(2), parse("P(a, n1)").unwrap()), (FactId(9), parse("P(x, y)").unwrap())],
     );
     let runtime = tokio::runtime::Handle::current();

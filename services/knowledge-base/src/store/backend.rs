@@ -228,7 +228,7 @@ pub struct Delta<Row, Id> {
 pub enum DeltaAnswer<Row, Id> {
     /// Here it is.
     Delta(Delta<Row, Id>),
-    /// What was deleted after that revision is not known any more: empty the index and begin from revision 0.
+    /// The store is not as far as that: it was put back to an older state. Empty the index and begin from revision 0.
     TooOld,
 }
 

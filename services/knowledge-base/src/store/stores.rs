@@ -69,7 +69,7 @@ promises! {
         a_deleted_fact_is_gone_everywhere_and_its_number_is_never_given_again,
         a_delta_tells_rows_as_they_are_now_and_what_is_gone,
         a_delta_in_parts_tells_each_change_whole,
-        a_delta_from_before_the_log_is_too_old,
+        a_delta_from_before_the_log_still_tells_what_is_gone,
         an_export_is_one_moment_whatever_is_written_meanwhile;
     document_conformance:
         a_collection_is_made_once_and_keeps_what_it_was_made_with,

@@ -188,6 +188,8 @@ impl<F: Following> Task<F> {
                     F::WHAT
                 );
                 self.following.clear();
+                // Until it has caught up it must not be searched.
+                self.exact.send_replace(None);
                 Ok(Next::GoOn)
             }
             Ok(Taken::Applied { newest }) => {

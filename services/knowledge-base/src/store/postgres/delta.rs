@@ -7,7 +7,6 @@ use super::super::documents::{CollectionId, DocumentId};
 use super::super::model::{FactId, Revision};
 use super::document_queries::vector_from;
 use super::error::Error;
-use super::log;
 use super::pool::Reading;
 use super::position::{count, int};
 use super::text;
@@ -112,9 +111,8 @@ async fn answer<T, Id>(
     id: impl Fn(u64) -> Id,
 ) -> Result<DeltaAnswer<T, Id>, Error> {
     let newest = reading.revision;
-    let oldest = log::oldest(reading, Revision(0)).await?.map_or(Revision(1), |(revision, _)| revision);
-    // An empty index has nothing that could have been deleted.
-    if after > newest || (after.0 > 0 && after.next() < oldest) {
+    // Of a store that was put back to an older state.
+    if after > newest {
         return Ok(DeltaAnswer::TooOld);
     }
     // A change is told whole. It has at most a batch of rows, so with room for one more at least one is whole.

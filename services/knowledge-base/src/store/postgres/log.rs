@@ -19,7 +19,6 @@ pub async fn trim(transaction: &mut Transaction, keep_from: Revision) -> Result<
     let sql = "SELECT revision FROM changes ORDER BY revision LIMIT 1";
     let Some(oldest) = connection.query_opt(sql, &[]).await? else { return Ok(0) };
     let end = int(keep_from.0.min(count(&oldest, 0)? + TRIM_ROWS_MAX));
-    connection.execute("DELETE FROM removed WHERE revision < $1", &[&end]).await?;
     let gone = connection.execute("DELETE FROM changes WHERE revision < $1", &[&end]).await?;
     Ok(usize::try_from(gone).unwrap_or(usize::MAX))
 }

@@ -13,8 +13,7 @@ use super::error::Error;
 /// - `facts.digest` is unique: a part of the SHA-256 of the statement, for an index on the text would end at 2,700 bytes.
 /// - `facts.entities` and `documents.pairs` are hashes, found by inverted indexes.
 /// - `changes` is what the relay publishes; `revision` has no holes. `digest` covers the row and all rows before it.
-/// - `removed` tells the indexes that follow which rows are gone (`collection_id` 0 = facts); it is trimmed with
-///   `changes`.
+/// - `removed` tells the indexes that follow which rows are gone (`collection_id` 0 = facts); it is kept for ever.
 /// - `swept` names deleted collections whose documents are still to be freed.
 ///
 /// Append only: a version that ever was committed stays as it is.

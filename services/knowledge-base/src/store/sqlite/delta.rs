@@ -6,7 +6,7 @@ use super::super::backend::{BATCH_FACTS_MAX, Delta, DeltaAnswer, DocumentRow, Fa
 use super::super::documents::{CollectionId, DocumentId};
 use super::super::model::{FactId, Revision};
 use super::document_queries::vector_from;
-use super::{log, position};
+use super::position;
 
 /// Facts that were changed or deleted after a revision.
 pub fn facts(
@@ -46,9 +46,8 @@ fn answer<T, Id>(
     id: impl Fn(u64) -> Id,
 ) -> rusqlite::Result<DeltaAnswer<T, Id>> {
     let (_, newest) = position::seen(connection)?;
-    let oldest = log::oldest(connection, Revision(0))?.map_or(Revision(1), |(revision, _)| revision);
-    // An empty index has nothing that could have been deleted.
-    if after > newest || (after.0 > 0 && after.next() < oldest) {
+    // Of a store that was put back to an older state.
+    if after > newest {
         return Ok(DeltaAnswer::TooOld);
     }
     // A change is told whole. It has at most a batch of rows, so with room for one more at least one is whole.

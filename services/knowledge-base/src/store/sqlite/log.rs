@@ -48,15 +48,13 @@ pub fn begin_epoch(connection: &Connection, position: &mut Position, epoch: Epoc
         .map(drop)
 }
 
-/// Deletes some of the oldest changes before `keep_from`, and what is known of deleted rows until then; the newest
-/// change always stays. Returns how many changes went.
+/// Deletes some of the oldest changes before `keep_from`; the newest change always stays. Returns how many changes went.
 pub fn trim(connection: &Connection, position: &Position, keep_from: Revision) -> rusqlite::Result<usize> {
     let keep_from = keep_from.min(position.revision);
     let oldest: Option<u64> =
         connection.query_row("SELECT min(revision) FROM changes", (), |row| row.get(0))?;
     let Some(oldest) = oldest else { return Ok(0) };
     let end = keep_from.0.min(oldest + TRIM_ROWS_MAX);
-    connection.execute("DELETE FROM removed WHERE revision < ?1", [end])?;
     connection.execute("DELETE FROM changes WHERE revision < ?1", [end])
 }
 

@@ -16,8 +16,7 @@ const APPLICATION_ID: i32 = 0x4259_5741;
 ///   writes such lists in order, while a B-tree on (entity, id) dirties a page for nearly every row of a bulk load.
 /// - `changes` is what the relay publishes; `revision` has no holes. `digest` covers the row and all rows before it.
 /// - `meta` has one row; readers take `epoch` and `revision` from it inside their own transaction.
-/// - `removed` tells the indexes that follow which rows are gone (`collection_id` 0 = facts); it is trimmed with
-///   `changes`.
+/// - `removed` tells the indexes that follow which rows are gone (`collection_id` 0 = facts); it is kept for ever.
 /// - `swept` names deleted collections whose documents are still to be freed.
 /// - Numbers of facts, documents and collections are never given twice, so `meta` keeps the next ones.
 ///

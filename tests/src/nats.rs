@@ -134,6 +134,15 @@ impl Nats {
         async_nats::connect(self.url()).await.expect("a test reaches its own nats-server")
     }
 
+    /// Waits until somebody has made this stream.
+    pub async fn has_stream(&self, name: &str) {
+        let jetstream = async_nats::jetstream::new(self.client().await);
+        eventually("the stream", || async {
+            jetstream.get_stream(name).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+    }
+
     fn store(&self) -> PathBuf {
         self.scratch.path().join("store")
     }

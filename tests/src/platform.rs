@@ -76,7 +76,8 @@ impl Builder {
             .set_all("OTEL_BSP_SCHEDULE_DELAY", "50")
     }
 
-    /// Starts everything and waits until all are ready.
+    /// Starts everything and waits until all are ready. A gateway finds the facts' stream there: one that does not is
+    /// ready as well, and its clients stand in a stream that has no epoch yet.
     ///
     /// # Panics
     /// When something does not start.
@@ -92,6 +93,9 @@ impl Builder {
             }
             service.start().await;
             platform.services.push((kind, service));
+            if kind == Kind::KnowledgeBase {
+                platform.nats.has_stream("KB").await;
+            }
         }
         platform
     }

@@ -15,6 +15,8 @@ mod opening;
 pub mod relay;
 pub mod search;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod vector;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use crate::store::{
     Collection, CollectionMade, CollectionName, DocumentKey, EmbedderKind, Metadata, NewCollection,
     NewDocument, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
-use crate::vector::testing::Directory;
+use crate::testing::Directory;
 use crate::vector::{Builders, BuildersOptions};
 
 /// Longer than a handful of documents takes.

@@ -11,7 +11,7 @@ use crate::grammar::parse;
 use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
-use crate::vector::testing::Directory;
+use crate::testing::Directory;
 use crate::vector::{Builders, BuildersOptions, Options, VectorIndex};
 
 /// Longer than a handful of facts takes.

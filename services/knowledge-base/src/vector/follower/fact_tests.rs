@@ -25,7 +25,13 @@ fn open_store(directory: &Directory) -> (Store, StoreThreads) {
 
 fn follow(store: &Store, directory: &Directory) -> FactVectors {
     let builders = Builders::start(BuildersOptions::default()).unwrap();
-    FactVectors::start(store.clone(), &directory.path().join("vectors"), &builders).unwrap()
+    FactVectors::start(
+        store.clone(),
+        &directory.path().join("vectors"),
+        &builders,
+        Metrics::new().gauge("x", "x"),
+    )
+    .unwrap()
 }
 
 fn fact(text: &str) -> NewFact {

@@ -77,9 +77,12 @@ fn functional(model: &Model) -> Vec<(FactId, Vec<FactId>)> {
     values.filter(|(id, values): &(_, Vec<FactId>)| values.len() > 1 && values[0] == *id).collect()
 }
 
+/// Facts by spelling and arguments.
+type Uses = BTreeMap<(String, usize), usize>;
+
 /// By folded name: what it is suspected of, and its uses.
-fn suspicious(model: &Model) -> BTreeMap<String, (Vec<Suspicion>, BTreeMap<(String, usize), usize>)> {
-    let mut all: BTreeMap<String, BTreeMap<(String, usize), usize>> = BTreeMap::new();
+fn suspicious(model: &Model) -> BTreeMap<String, (Vec<Suspicion>, Uses)> {
+    let mut all: BTreeMap<String, Uses> = BTreeMap::new();
     for fact in model.values() {
         let folded = folding::fold(fact.predicate()).into_owned();
         let used = (fact.predicate().to_owned(), fact.term.arguments().len());
@@ -254,7 +257,7 @@ async fn the_index_follows_additions_changes_and_deletions_exactly() {
     let written = store.add(new("-P(n5, X)"), Origin::default()).await.unwrap();
     (expected.facts, expected.contradictions) = (expected.facts + 1, 1);
     assert_eq!(reached(written.revision).await, expected);
-    let seen = index.ask("duplicates", |findings| findings.figures()).await.unwrap();
+    let seen = index.ask("duplicates", Findings::figures).await.unwrap();
     assert_eq!((seen.revision, seen.value), (written.revision, expected));
     let written = store.delete(FactId(1), Origin::default()).await.unwrap();
     (expected.facts, expected.functional) = (expected.facts - 1, 0);

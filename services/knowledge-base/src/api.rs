@@ -33,7 +33,7 @@ pub(crate) use search::{SEARCH_LIMIT_MAX, SearchBody, ask, question};
 use crate::embed::Embedder;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
-use crate::quality::QualityIndex;
+use crate::quality::{NearDuplicates, QualityIndex};
 use crate::relay::RelayStatus;
 use crate::search::{Searcher, Vectors};
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
@@ -53,6 +53,7 @@ pub struct ApiState {
     pub(crate) store: Store,
     pub(crate) graph: GraphIndex,
     quality: QualityIndex,
+    near: NearDuplicates,
     vectors: Vectors,
     pub(crate) searcher: Searcher,
     pub(crate) relay: RelayStatus,
@@ -88,6 +89,7 @@ impl ApiState {
     pub fn new(parts: Parts, instance: &str) -> Self {
         let Parts { store, graph, quality, vectors, searcher, embedder, relay, shutdown } = parts;
         Self {
+            near: NearDuplicates::new(store.clone(), Arc::new(vectors.clone())),
             store,
             graph,
             quality,

@@ -15,7 +15,9 @@ mod follower;
 mod functional;
 mod groups;
 mod index;
+mod likeness;
 mod metrics;
+mod near;
 mod number;
 mod predicates;
 mod same;
@@ -28,6 +30,9 @@ pub use functional::Values;
 pub use index::{QualityError, QualityIndex, QualityState, QualityThread};
 pub use metrics::{
     METRIC_QUALITY_FINDINGS, METRIC_QUALITY_QUESTIONS, METRIC_QUALITY_REVISION, METRIC_QUALITY_SECONDS,
+};
+pub use near::{
+    FACTS_LOOKED_AT_MAX, NEIGHBOURS, NearDuplicates, NearError, NearPage, NearPair, NearQuestion,
 };
 pub use predicates::{Suspicion, Suspicious, Use};
 pub use same::{Both, NAMED_MAX, Named};

@@ -88,6 +88,39 @@ async fn facts_in_several_spellings_are_told_page_by_page() {
 }
 
 #[tokio::test]
+async fn facts_that_nearly_say_the_same_are_told_as_pairs_with_how_far_it_is() {
+    let mut service = started().await;
+    let facts = "LivesIn(Ada, London).\nLivesIn(Ada, Londonn).\nlivesin(ada, london).\n-LivesIn(Ada, London).\n\
+                 Hypernym(dog_n_1, canine_n_1).\nHypernym(dog_n_2, canine_n_1).\n\
+                 HasColour(sky, blue).\nHasColor(sky, blue).\n";
+    let revision = add(&service, facts).await;
+    let path = format!("/api/quality/duplicates?kind=near&threshold=0.8&min_revision={revision}");
+    let all = told(&service, &path).await;
+    let pairs = |answer: &Value| -> Vec<(u64, u64)> {
+        let pairs = answer["pairs"].as_array().expect("a list of pairs").iter();
+        let id = |fact: &Value| fact["id"].as_u64().expect("a fact has a number");
+        pairs.map(|pair| (id(&pair["first"]), id(&pair["second"]))).collect()
+    };
+    assert_eq!(pairs(&all), [(1, 2), (2, 3), (7, 8)], "{all}");
+    assert_eq!((&all["progress"], &all["revision"]), (&json!({"looked_at": 8, "of": 8}), &json!(revision)));
+    assert!(all["pairs"][0]["similarity"].as_f64().is_some_and(|found| (0.8..1.0).contains(&found)), "{all}");
+    let first = told(&service, &format!("{path}&limit=1")).await;
+    assert_eq!((pairs(&first), &first["progress"]["looked_at"]), (vec![(1, 2)], &json!(1)), "{first}");
+    let cursor = first["next_cursor"].as_str().expect("there is more").to_owned();
+    assert!(service.terminate().await.success());
+    service.start().await;
+    let rest = told(&service, &format!("{path}&cursor={cursor}")).await;
+    assert_eq!((pairs(&rest), rest.get("next_cursor")), (vec![(2, 3), (7, 8)], None), "{rest}");
+
+    let change =
+        Client::new().put(service.url("/api/facts/2")).json(&json!({"statement": "LivesIn(Bob, Rome)"}));
+    let (_, changed) = answer(change).await;
+    let path =
+        format!("/api/quality/duplicates?kind=near&threshold=0.8&min_revision={}", changed["revision"]);
+    assert_eq!(pairs(&told(&service, &path).await), [(7, 8)]);
+}
+
+#[tokio::test]
 async fn contradictions_and_second_values_are_told_and_go_with_their_facts() {
     let service = started().await;
     let revision = add(&service, FACTS).await;
@@ -233,6 +266,11 @@ async fn a_question_about_quality_that_makes_no_sense_has_its_code() {
         ("duplicates?limit=0", 400, "invalid_limit"),
         ("duplicates?limit=101", 400, "invalid_limit"),
         ("duplicates?limit=x", 400, "invalid_query"),
+        ("duplicates?kind=twins", 400, "invalid_kind"),
+        ("duplicates?threshold=0.9", 400, "invalid_threshold"),
+        ("duplicates?kind=near&threshold=1.1", 400, "invalid_threshold"),
+        ("duplicates?kind=near&threshold=NaN", 400, "invalid_threshold"),
+        ("duplicates?kind=near&cursor=x", 400, "invalid_cursor"),
         ("duplicates?cursor=x", 400, "invalid_cursor"),
         ("duplicates?cursor=0123456789abcdef-1", 409, "other_epoch"),
         ("duplicates?min_revision=x", 400, "invalid_revision"),
@@ -294,8 +332,15 @@ async fn without_vectors_nothing_is_called_similar() {
     service.set("THEMIS_ENABLED", "false").start().await;
     add(&service, FACTS).await;
     let path = "/api/quality/semantic_similarity";
-    let (status, answer) = post(&service, path, &json!({"statement": "dog"})).await;
-    assert_eq!((status.as_u16(), &answer["error"]["code"]), (503, &json!("vectors_unavailable")), "{answer}");
+    let near = get(&service, "/api/quality/duplicates?kind=near").await;
+    let similar = post(&service, path, &json!({"statement": "dog"})).await;
+    for (status, answer) in [near, similar] {
+        assert_eq!(
+            (status.as_u16(), &answer["error"]["code"]),
+            (503, &json!("vectors_unavailable")),
+            "{answer}"
+        );
+    }
     let (status, answer) = post(&service, path, &json!({"a": "dog", "b": "puppy"})).await;
     assert_eq!(status, StatusCode::OK, "two texts need no index: {answer}");
 }

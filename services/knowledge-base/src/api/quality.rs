@@ -3,6 +3,7 @@
 
 mod consistency;
 mod duplicates;
+mod near;
 mod similarity;
 mod validate;
 

@@ -148,9 +148,11 @@ fn with_statistics(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
 fn with_quality(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
     let kept = |operation: Operation| read(operation).refuses(503, &["quality_building"]);
     let paged = |summary| kept(Operation::get(summary)).refuses(400, &["invalid_limit", "invalid_cursor"]);
-    let duplicates = paged("Facts that say the same in another spelling")
+    let duplicates = paged("Facts that say the same in another spelling, or nearly the same")
         .query::<quality::DuplicatesQuery>()
-        .gives::<quality::DuplicatesAnswer>(200, "A page, and a cursor where there is more");
+        .gives::<quality::DuplicatesAnswer>(200, "A page, and a cursor where there is more")
+        .refuses(400, &["invalid_kind", "invalid_threshold"])
+        .refuses(503, &["vectors_unavailable"]);
     let consistency = paged("Facts that cannot all be true")
         .query::<quality::ConsistencyQuery>()
         .gives::<quality::ConsistencyAnswer>(200, "A page, and a cursor where there is more")

@@ -13,6 +13,7 @@ use super::quality;
 use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
 use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
+use crate::quality::FACTS_LOOKED_AT_MAX as NEAR_FACTS_MAX;
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
 use crate::{graph, search};
 
@@ -115,6 +116,7 @@ pub struct Limits {
     top_names_max: usize,
     quality_page_max: usize,
     quality_statements_max: usize,
+    quality_near_facts_max: usize,
     #[serde(flatten)]
     at: At,
 }
@@ -142,6 +144,7 @@ pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<Limits> {
         top_names_max: graph::TOP_MAX,
         quality_page_max: quality::PAGE_MAX,
         quality_statements_max: quality::STATEMENTS_MAX,
+        quality_near_facts_max: NEAR_FACTS_MAX,
         at: At::new(snapshot.revision, &snapshot.epoch),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::{Metrics, Shutdown};
 use proptest::prelude::*;
@@ -265,4 +265,53 @@ async fn the_index_follows_additions_changes_and_deletions_exactly() {
     stop.request();
     tokio::task::spawn_blocking(move || thread.join()).await.unwrap();
     tokio::time::timeout(DEADLINE, index.failed()).await.expect("who waits for its end is told");
+}
+
+/// The figures of `docs/decisions/020`.
+#[test]
+#[ignore = "measures, by hand: BYWASH_FACTS=.tools/wordnet/wordnet.facts cargo nextest run --run-ignored only"]
+#[allow(clippy::print_stdout, reason = "this is what it is for")]
+fn measures_what_a_file_of_facts_costs() {
+    let path = std::env::var("BYWASH_FACTS").expect("BYWASH_FACTS names a file with a fact a line");
+    let text = std::fs::read_to_string(path).unwrap();
+    let folder = Folder::default();
+    let timed = |name: &str, work: &mut dyn FnMut() -> usize| {
+        let (started, before) = (Instant::now(), resident_bytes());
+        let count = work();
+        let grown = resident_bytes().saturating_sub(before) / 1_000_000;
+        println!("{name}: {count} in {:?}, {grown} MB more", started.elapsed());
+    };
+    let mut facts = Vec::new();
+    timed("parsed", &mut || {
+        facts = text.lines().map(|line| parse(line).unwrap()).collect();
+        facts.len()
+    });
+    let mut findings = Findings::default();
+    timed("folded and set", &mut || {
+        for (number, fact) in (1..).zip(&facts) {
+            findings.set(FactId(number), Some(&folder.entry(fact)));
+        }
+        findings.settle();
+        facts.len()
+    });
+    println!("{:?}", findings.figures());
+    timed("two predicates declared", &mut || {
+        for (number, name) in (facts.len() as u64 + 1..).zip(["Hypernym", "Word"]) {
+            let declared = parse(&format!("Functional({name})")).unwrap();
+            findings.set(FactId(number), Some(&folder.entry(&declared)));
+        }
+        findings.settle();
+        findings.figures().functional
+    });
+    timed("a page of 100 duplicates", &mut || findings.duplicates(FactId(0)).take(100).count());
+    timed("a page of 100 conflicts", &mut || findings.functional(FactId(0)).take(100).count());
+    let entries: Vec<_> = facts.iter().step_by(facts.len() / 100).map(|fact| folder.entry(fact)).collect();
+    timed("asked about", &mut || entries.iter().map(|entry| findings.about(entry).same.count).sum());
+    timed("facts up to the last", &mut || findings.facts_upto(FactId(u64::MAX)));
+}
+
+fn resident_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = pages.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size()
 }

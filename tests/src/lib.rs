@@ -2,6 +2,7 @@
 //! protocol, and waits that tell what they saw. No test is here, and nothing that a service uses.
 
 pub mod collector;
+pub mod course;
 pub mod dashboard;
 pub mod door;
 pub mod exact;

@@ -107,6 +107,28 @@ impl Postgres {
         let _ = process.wait();
     }
 
+    /// SIGKILL for the server and all processes of it: nobody says goodbye, and nothing is flushed.
+    ///
+    /// # Panics
+    /// While it does not run, and when its processes do not end in time.
+    pub fn kill_hard(&mut self) {
+        let mut process = self.process.take().expect("PostgreSQL runs");
+        // A stopped one makes no more children while they are looked for.
+        let _ = kill_process(pid(&process), Signal::STOP);
+        let children = children_of(process.id());
+        let _ = kill_process(pid(&process), Signal::KILL);
+        let _ = process.wait();
+        // A new server refuses to start beside one of them.
+        let end = Instant::now() + START_TIME_MAX;
+        for child in children {
+            let _ = kill_process(child, Signal::KILL);
+            while is_running(child) {
+                assert!(Instant::now() < end, "a process of PostgreSQL does not end");
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+        }
+    }
+
     /// Starts it again on the same port after [`Self::kill`].
     ///
     /// # Panics
@@ -168,6 +190,26 @@ impl Drop for Postgres {
 fn pid(process: &Child) -> Pid {
     let id = i32::try_from(process.id()).expect("process ids fit 31 bits");
     Pid::from_raw(id).expect("process ids are positive")
+}
+
+/// The processes that `parent` has made (proc(5): the parent is the second field after the name in brackets).
+fn children_of(parent: u32) -> Vec<Pid> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_child = |id: &i32| stat_of(*id).is_some_and(|(_, of)| of == parent.to_string());
+    ids.filter(is_child).filter_map(Pid::from_raw).collect()
+}
+
+/// Whether it has not ended; one that nobody has waited for yet has.
+fn is_running(process: Pid) -> bool {
+    stat_of(process.as_raw_nonzero().get()).is_some_and(|(state, _)| state != "Z" && state != "X")
+}
+
+/// State and parent of a process.
+fn stat_of(id: i32) -> Option<(String, String)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
+    Some((fields.next()?, fields.next()?))
 }
 
 /// A command of another user where this one is root.

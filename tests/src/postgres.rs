@@ -63,9 +63,7 @@ impl Postgres {
     /// When it does not start.
     pub fn start_with(settings: &[&str]) -> Self {
         let (programs, template) = prepared().expect("PostgreSQL can be installed for tests");
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("bywash-postgres-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = new_folder();
         copy(&template, &folder.join("data")).expect("the template can be copied");
         hand_over(&folder).expect("a folder can be handed to nobody");
         let settings = settings.iter().map(ToString::to_string).collect();
@@ -210,6 +208,20 @@ fn stat_of(id: i32) -> Option<(String, String)> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
     Some((fields.next()?, fields.next()?))
+}
+
+/// A folder that nobody else has.
+fn new_folder() -> PathBuf {
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("bywash-postgres-{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return folder,
+            // Of a test that was cut off, or that runs alone and has its own count of processes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("{} cannot be made: {error}", folder.display()),
+        }
+    }
 }
 
 /// A command of another user where this one is root.

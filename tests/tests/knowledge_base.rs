@@ -8,6 +8,8 @@ mod knowledge_base {
     mod change_tests;
     mod fail_point_tests;
     mod faults {
+        mod disk;
+        mod full_disk_tests;
         mod judge;
         mod kill_tests;
         mod world;

@@ -10,10 +10,12 @@ use bywash_tests::nats::Nats;
 use bywash_tests::platform::set_up;
 use bywash_tests::postgres::Postgres;
 use bywash_tests::service::{Kind as ServiceKind, Service};
-use serde_json::Value;
+use bywash_tests::wait::eventually;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::super::log::{Log, caught_up, get};
+use super::disk::Disk;
 use super::judge::{Stored, Told, judge, whole};
 use super::writers::{COLLECTION, Writers, make_collection};
 
@@ -50,6 +52,14 @@ impl<'a> World<'a> {
         let nats = Nats::start().await;
         let services = vec![Service::new(ServiceKind::KnowledgeBase, &nats.url())];
         Self::begin(course, nats, None, services).await
+    }
+
+    /// One with its store on a disk of its own.
+    pub async fn on_disk(course: &'a mut Course, disk: &Disk) -> Self {
+        let nats = Nats::start().await;
+        let mut service = Service::new(ServiceKind::KnowledgeBase, &nats.url());
+        service.set("BYWASH_DATA_DIR", &disk.path().join("data").display().to_string());
+        Self::begin(course, nats, None, vec![service]).await
     }
 
     /// Two that share a PostgreSQL.
@@ -109,6 +119,25 @@ impl<'a> World<'a> {
             }
         }
         0
+    }
+
+    /// The disk is full until every writer has been told so; what is asked meanwhile is answered.
+    pub async fn full(&mut self, disk: &Disk) {
+        disk.fill();
+        self.course.note("the disk is full");
+        self.still_full().await;
+    }
+
+    /// A knowledge base that was started while the disk is full serves, and refuses.
+    pub async fn still_full(&mut self) {
+        self.writers.refused().await;
+        answers_everything(&self.services[0]).await;
+    }
+
+    /// There is room again.
+    pub fn room(&mut self, disk: &Disk) {
+        disk.free();
+        self.course.note("there is room again");
     }
 
     pub fn kill_knowledge_base(&mut self, index: usize) {
@@ -180,6 +209,36 @@ impl<'a> World<'a> {
             told.len()
         );
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
+
+/// All ways to read, once what is built anew at a start is there.
+pub async fn answers_everything(service: &Service) {
+    let http = reqwest::Client::new();
+    let paths = [
+        "/readyz",
+        "/api/status",
+        "/api/facts?limit=10",
+        "/api/facts/count",
+        "/api/facts/stats",
+        "/api/facts/export?format=jsonl",
+        "/api/kb/changes?limit=10",
+        "/api/collections",
+        "/api/predicates/top",
+    ];
+    let mut requests: Vec<_> = paths.iter().map(|path| (*path, http.get(service.url(path)))).collect();
+    for mode in ["text", "vector", "hybrid"] {
+        let body = json!({"query": "writer holds", "mode": mode, "limit": 5});
+        requests.push((mode, http.post(service.url("/api/search")).json(&body)));
+    }
+    for (name, request) in requests {
+        eventually(name, || async {
+            let request = request.try_clone().expect("its body is in memory");
+            let answer = request.send().await.expect("the knowledge base is reachable");
+            let (status, text) = (answer.status(), answer.text().await.expect("an answer is whole"));
+            if status.is_success() { Ok(()) } else { Err(format!("{status} {text}")) }
+        })
+        .await;
     }
 }
 

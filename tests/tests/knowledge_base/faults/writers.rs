@@ -46,15 +46,23 @@ pub struct Acknowledged {
 /// The writers at work.
 pub struct Writers {
     running: Vec<JoinHandle<Vec<Acknowledged>>>,
-    count: watch::Receiver<u64>,
+    counts: watch::Receiver<Counts>,
     stop: watch::Sender<bool>,
+}
+
+/// What all writers were answered so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    pub acknowledged: u64,
+    /// For want of space.
+    pub refused: u64,
 }
 
 impl Writers {
     /// They send to `targets` in turn.
     pub fn start(seed: u64, targets: &[SocketAddr]) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (counter, count) = watch::channel(0);
+        let (counter, counts) = watch::channel(Counts::default());
         let client = Client::builder().timeout(DEADLINE).build().expect("a client without settings");
         let running = (0..WRITERS).map(|number| {
             let writer = Writer {
@@ -67,10 +75,11 @@ impl Writers {
                 facts: Vec::new(),
                 documents: Vec::new(),
                 done: Vec::new(),
+                counts: counter.clone(),
             };
-            tokio::spawn(writer.run(counter.clone(), stopped.clone()))
+            tokio::spawn(writer.run(stopped.clone()))
         });
-        Self { running: running.collect(), count, stop }
+        Self { running: running.collect(), counts, stop }
     }
 
     /// Waits until `more` writes are acknowledged.
@@ -78,14 +87,28 @@ impl Writers {
     /// # Panics
     /// When they are not within the deadline, or a writer was answered what cannot be.
     pub async fn acknowledged(&mut self, more: u64) {
-        let target = *self.count.borrow() + more;
-        let enough = self.count.wait_for(|count| *count >= target);
-        let enough = tokio::time::timeout(DEADLINE, enough).await.is_ok_and(|waited| waited.is_ok());
+        let before = self.counts.borrow().acknowledged;
+        self.until(|counts| counts.acknowledged >= before + more).await;
+    }
+
+    /// Waits until each writer was refused for want of space.
+    ///
+    /// # Panics
+    /// As [`Self::acknowledged`].
+    pub async fn refused(&mut self) {
+        let before = self.counts.borrow().refused;
+        self.until(|counts| counts.refused >= before + 2 * WRITERS).await;
+    }
+
+    async fn until(&mut self, reached: impl Fn(&Counts) -> bool) {
+        let before = *self.counts.borrow();
+        let waited = tokio::time::timeout(DEADLINE, self.counts.wait_for(reached)).await;
+        let is_reached = waited.is_ok_and(|waited| waited.is_ok());
         let fallen: Vec<_> = self.running.extract_if(.., |writer| writer.is_finished()).collect();
         for writer in fallen {
             writer.await.expect("a writer was answered as it should be");
         }
-        assert!(enough, "{more} writes are not acknowledged within {DEADLINE:?}");
+        assert!(is_reached, "not within {DEADLINE:?}: {before:?} has become {:?}", *self.counts.borrow());
     }
 
     /// Lets each finish the write that it is at; what each was acknowledged, in order.
@@ -120,6 +143,7 @@ struct Writer {
     /// Documents of its own that are there.
     documents: Vec<String>,
     done: Vec<Acknowledged>,
+    counts: watch::Sender<Counts>,
 }
 
 /// What came of one attempt.
@@ -132,13 +156,13 @@ enum Attempt {
 }
 
 impl Writer {
-    async fn run(mut self, count: watch::Sender<u64>, stopped: watch::Receiver<bool>) -> Vec<Acknowledged> {
+    async fn run(mut self, stopped: watch::Receiver<bool>) -> Vec<Acknowledged> {
         while !*stopped.borrow() {
             let write = self.choose();
             let done = self.until_done(write).await;
             self.remember(&done);
             self.done.push(done);
-            count.send_modify(|count| *count += 1);
+            self.counts.send_modify(|counts| counts.acknowledged += 1);
         }
         self.done
     }
@@ -186,7 +210,12 @@ impl Writer {
         let mut maybe = false;
         loop {
             match self.attempt(&write).await {
-                Attempt::Answered(StatusCode::SERVICE_UNAVAILABLE, body) => {
+                Attempt::Answered(
+                    status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE),
+                    body,
+                ) => {
+                    let full = u64::from(status == StatusCode::INSUFFICIENT_STORAGE);
+                    self.counts.send_modify(|counts| counts.refused += full);
                     let error = &body["error"];
                     // An import tells what of it is written already.
                     let begun = error["details"]["added"].as_u64().is_some_and(|added| added > 0);
@@ -268,7 +297,8 @@ fn understood(
         (Write::Import { statements }, 200) => {
             let (added, known) = (number("added")?, number("duplicate")?);
             let all = added + known == statements.len() as u64;
-            (all && (maybe || known == 0)).then_some((revision.filter(|_| added > 0), None))
+            // Where some were there already, the revision may be a later one than that of the rest.
+            (all && (maybe || known == 0)).then_some((revision.filter(|_| known == 0), None))
         }
         (Write::PutDocuments { keys, .. }, 200) => {
             let (put, known) = (number("added")? + number("replaced")?, number("unchanged")?);

@@ -82,6 +82,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         searcher,
         embedder,
         relay: relay.status(),
+        shutdown: chassis.shutdown.clone(),
     };
     let state = ApiState::new(parts, &instance);
     let commands = commands::start(&chassis, state.clone());

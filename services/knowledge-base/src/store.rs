@@ -14,6 +14,7 @@ pub mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod stores;
+mod sweeper;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;

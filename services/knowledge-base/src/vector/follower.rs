@@ -12,6 +12,7 @@ mod document_tests;
 #[cfg(test)]
 mod fact_tests;
 
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,8 @@ trait Following: Send + 'static {
 struct Follower {
     exact: watch::Receiver<Option<Position>>,
     stop: Trigger,
-    thread: JoinHandle<()>,
+    /// Taken by who waits for its end.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Follower {
@@ -106,12 +108,13 @@ impl Follower {
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("vector-follow".to_owned());
         let thread = thread.spawn(move || task.run(&runtime)).map_err(FollowError::Thread)?;
-        Ok(Self { exact, stop, thread })
+        Ok(Self { exact, stop, thread: Mutex::new(Some(thread)) })
     }
 
     /// Waits for its end, which [`Trigger::request`] and a stop of its indexes bring about.
-    fn join(self) {
-        if self.thread.join().is_err() {
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a thread that follows the store for a vector index has panicked");
         }
     }

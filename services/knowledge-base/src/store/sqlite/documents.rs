@@ -16,8 +16,8 @@ use super::document_queries as queries;
 use super::position::Position;
 use super::{facts, log};
 
-/// Documents of a deleted collection that one transaction frees.
-const SWEEP_DOCUMENTS: usize = 500;
+/// Documents of a deleted collection that one transaction frees: as many as a request deletes, some 10 ms.
+const SWEEP_DOCUMENTS: usize = BATCH_DELETE_MAX;
 
 /// Makes a collection where there is none of that name.
 pub fn create_collection(
@@ -93,7 +93,7 @@ pub fn sweep(connection: &Connection) -> rusqlite::Result<bool> {
     for document in &documents {
         erase(connection, collection, document)?;
     }
-    if documents.len() < SWEEP_DOCUMENTS {
+    if documents.is_empty() {
         connection.execute("DELETE FROM swept WHERE collection_id = ?1", [collection.0])?;
     }
     Ok(true)

@@ -66,7 +66,7 @@ fn found(vectors: &DocumentVectors, collection: &Collection, query: [f32; 2]) ->
 }
 
 async fn finish(vectors: DocumentVectors) {
-    tokio::task::spawn_blocking(|| vectors.finish()).await.unwrap();
+    tokio::task::spawn_blocking(move || vectors.finish()).await.unwrap();
 }
 
 const EAST: [f32; 2] = [1.0, 0.0];

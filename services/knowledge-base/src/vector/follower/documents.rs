@@ -64,7 +64,7 @@ impl DocumentVectors {
     }
 
     /// Stops, puts the indexes on disk and ends. Blocks for that long.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.follower.stop.request();
         let indexes: Vec<_> =
             self.indexes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();

@@ -49,7 +49,7 @@ fn nearest(vectors: &FactVectors, text: &str) -> Vec<u64> {
 }
 
 async fn finish(vectors: FactVectors) {
-    tokio::task::spawn_blocking(|| vectors.finish()).await.unwrap();
+    tokio::task::spawn_blocking(move || vectors.finish()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

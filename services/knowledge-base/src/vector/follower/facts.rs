@@ -46,7 +46,7 @@ impl FactVectors {
     }
 
     /// Stops, puts the index on disk and ends. Blocks for that long.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.follower.stop.request();
         self.index.stop();
         self.follower.join();

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,12 +36,24 @@ const SETTINGS: [&str; 6] = [
     "log_checkpoints=off",
 ];
 
+/// How a server differs from others.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Setup<'a> {
+    /// `name=value`
+    pub settings: &'a [&'a str],
+    /// Where its tables lie; its write-ahead log lies where those of others do.
+    pub tables: Option<&'a Path>,
+    /// It asks everybody for this, by SCRAM.
+    pub password: Option<&'a str>,
+}
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The server. It keeps its port over restarts.
 #[derive(Debug)]
 pub struct Postgres {
     folder: PathBuf,
+    data: PathBuf,
     programs: PathBuf,
     port: u16,
     settings: Vec<String>,
@@ -62,12 +74,29 @@ impl Postgres {
     /// # Panics
     /// When it does not start.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::start_as(&Setup { settings, ..Setup::default() })
+    }
+
+    /// The same as `setup` says.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_as(setup: &Setup<'_>) -> Self {
         let (programs, template) = prepared().expect("PostgreSQL can be installed for tests");
         let folder = new_folder();
-        copy(&template, &folder.join("data")).expect("the template can be copied");
-        hand_over(&folder).expect("a folder can be handed to nobody");
-        let settings = settings.iter().map(ToString::to_string).collect();
-        let mut postgres = Self { folder, programs, port: 0, settings, process: None };
+        let data = setup.tables.unwrap_or(&folder).join("data");
+        copy(&template, &data).expect("the template can be copied");
+        if setup.tables.is_some() {
+            move_log(&data, &folder.join("log-of-writes")).expect("a log can be moved");
+        }
+        for folder in [&folder, data.as_path()] {
+            hand_over(folder).expect("a folder can be handed to nobody");
+        }
+        if let Some(password) = setup.password {
+            ask_for(password, &programs, &data, &folder).expect("a password can be set");
+        }
+        let settings = setup.settings.iter().map(ToString::to_string).collect();
+        let mut postgres = Self { folder, data, programs, port: 0, settings, process: None };
         // Another process may take the port between its choice and its use.
         for _ in 0..5 {
             let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
@@ -147,7 +176,7 @@ impl Postgres {
         let mut command = as_nobody("setpriv", &self.folder);
         // It ends with the test, however that ends.
         command.args(["--pdeathsig", "QUIT"]).arg(self.programs.join("postgres"));
-        command.arg("-D").arg(self.folder.join("data")).arg("-c").arg(format!("port={}", self.port));
+        command.arg("-D").arg(&self.data).arg("-c").arg(format!("port={}", self.port));
         for setting in SETTINGS.into_iter().map(str::to_owned).chain(self.settings.iter().cloned()) {
             command.arg("-c").arg(setting);
         }
@@ -291,10 +320,29 @@ fn make_template(programs: &Path, folder: &Path) -> io::Result<()> {
     let mut initdb = as_nobody(programs.join("initdb"), folder);
     initdb.args(["--username=bywash", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
     succeeded(initdb.arg(&data).output()?)?;
+    run_alone("CREATE DATABASE bywash\n", "template1", programs, &data, folder)
+}
+
+/// Runs SQL on data that no server serves.
+fn run_alone(sql: &str, database: &str, programs: &Path, data: &Path, folder: &Path) -> io::Result<()> {
     let mut single = as_nobody(programs.join("postgres"), folder);
-    single.args(["--single", "-D"]).arg(&data).arg("template1");
-    fs::write(folder.join("sql"), "CREATE DATABASE bywash\n")?;
+    single.args(["--single", "-D"]).arg(data).arg(database);
+    fs::write(folder.join("sql"), sql)?;
     succeeded(single.stdin(File::open(folder.join("sql"))?).output()?)
+}
+
+/// Makes a server ask everybody for a password.
+fn ask_for(password: &str, programs: &Path, data: &Path, folder: &Path) -> io::Result<()> {
+    run_alone(&format!("ALTER ROLE bywash PASSWORD '{password}'\n"), "bywash", programs, data, folder)?;
+    fs::write(data.join("pg_hba.conf"), "host all all 127.0.0.1/32 scram-sha-256\n")
+}
+
+/// Puts the write-ahead log of `data` elsewhere, as operators do.
+fn move_log(data: &Path, to: &Path) -> io::Result<()> {
+    let log = data.join("pg_wal");
+    copy(&log, to)?;
+    fs::remove_dir_all(&log)?;
+    symlink(to, log)
 }
 
 fn succeeded(output: std::process::Output) -> io::Result<()> {

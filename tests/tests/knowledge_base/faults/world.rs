@@ -8,7 +8,7 @@ use bywash_tests::exact::{Tally, Truth};
 use bywash_tests::follower::{Client, Conversation, Follower, Kind, Line, Numbers};
 use bywash_tests::nats::Nats;
 use bywash_tests::platform::set_up;
-use bywash_tests::postgres::Postgres;
+use bywash_tests::postgres::{Postgres, Setup};
 use bywash_tests::service::{Kind as ServiceKind, Service};
 use bywash_tests::wait::eventually;
 use serde_json::{Value, json};
@@ -64,7 +64,12 @@ impl<'a> World<'a> {
 
     /// Two that share a PostgreSQL.
     pub async fn shared(course: &'a mut Course) -> Self {
-        let (nats, postgres) = (Nats::start().await, Postgres::start());
+        Self::shared_in(course, &Setup::default()).await
+    }
+
+    /// Two that share such a PostgreSQL.
+    pub async fn shared_in(course: &'a mut Course, setup: &Setup<'_>) -> Self {
+        let (nats, postgres) = (Nats::start().await, Postgres::start_as(setup));
         let service = |name: &str| {
             let mut service = Service::new(ServiceKind::KnowledgeBase, &nats.url());
             service.set("BYWASH_INSTANCE", name).set("BYWASH_STORE", "postgres");

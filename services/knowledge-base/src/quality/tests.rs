@@ -11,7 +11,7 @@ use super::predicates::Suspicion;
 use super::same::{Both, NAMED_MAX, Named};
 use super::*;
 use crate::grammar::{Fact, parse};
-use crate::store::testing::Directory;
+use crate::testing::Directory;
 use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, Revision, SqliteOptions, SqliteStore, StoreMetrics,
 };

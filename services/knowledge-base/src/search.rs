@@ -19,7 +19,6 @@ use crate::store::{
     Collection, CollectionId, Confidence, Epoch, MetadataFilter, ReadError, Revision, StoredDocument,
     StoredFact, TextQuery,
 };
-
 use crate::vector::Position;
 
 pub use adapters::{Report, Searcher, Switches};

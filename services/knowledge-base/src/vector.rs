@@ -18,6 +18,7 @@ mod half;
 mod index;
 mod manifest;
 mod merge;
+mod metrics;
 mod part;
 mod permits;
 mod persist;
@@ -37,6 +38,7 @@ pub use files::Damage;
 pub use follower::{DocumentVectors, FactVectors, FollowError};
 pub use graph::{SEARCHES_AT_ONCE, Tuning};
 pub use index::{ApplyError, WrongDimension};
+pub use metrics::{METRIC_VECTORS_REVISION, VectorMetrics};
 pub use part::Allowed;
 pub use state::Position;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bywash_tests::platform::answer;
 use bywash_tests::service::{Kind, Service};
-use bywash_tests::wait::eventually;
+use bywash_tests::wait::{eventually, eventually_within};
 use reqwest::{Client, Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -145,12 +145,24 @@ async fn exports_that_are_read_slowly_hold_up_neither_indexes_nor_reads() {
     let third = answer(Client::new().get(service.url("/api/facts/export"))).await;
     assert_eq!(code(&third), (503, "overloaded"), "it waits for a bounded time");
     let revision = add(&service, "Knows(ada, bob)").await["revision"].as_u64().expect("a number");
-    let neighbours = format!("/api/graph/neighbours?entity=ada&min_revision={revision}");
-    assert_eq!(get(&service, &neighbours).await["revision"], revision, "the graph follows");
-    let search = json!({"query": "ada knows bob", "mode": "vector", "limit": 1});
-    let path = format!("/api/search?min_revision={revision}");
-    let (_, found) = send(&service, Method::POST, &path, &search).await;
-    assert_eq!(found["results"][0]["statement"], "Knows(ada, bob).", "so do the vectors: {found}");
+    // Within half of the time after which a stalled export is ended.
+    let soon = Duration::from_secs(15);
+    eventually_within(soon, "the graph follows", || async {
+        let path = format!("/api/graph/neighbours?entity=ada&min_revision={revision}");
+        match answer(Client::new().get(service.url(&path))).await {
+            (StatusCode::OK, _) => Ok(()),
+            (_, error) => Err(error.to_string()),
+        }
+    })
+    .await;
+    eventually_within(soon, "the vectors follow", || async {
+        let search = json!({"query": "ada knows bob", "mode": "vector", "limit": 1});
+        let path = format!("/api/search?min_revision={revision}");
+        let (_, found) = send(&service, Method::POST, &path, &search).await;
+        let is_found = found["results"][0]["statement"] == "Knows(ada, bob).";
+        if is_found { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
     drop(stalled);
     let whole = eventually("a place for an export", || async {
         match answer(Client::new().get(service.url("/api/facts/export?format=json"))).await {

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caught_up::other_epoch;
 use super::{ApiState, At, limit_within, read_error, stopping};
-use crate::store::{Change, Revision};
+use crate::store::{Change, READ_TIME_MAX, ReadError, Revision};
 
 /// Changes on a page where nobody said.
 const LIMIT_DEFAULT: usize = 100;
@@ -105,7 +105,8 @@ pub async fn changes(
         };
         observe::stage("wait", waiting).await;
     }
-    let turn = state.log_reads.acquire().await.map_err(|_| stopping())?;
+    let turn = tokio::time::timeout(READ_TIME_MAX, state.log_reads.acquire()).await;
+    let turn = turn.map_err(|_| read_error(&ReadError::Overloaded))?.map_err(|_| stopping())?;
     let seen = state.store.log(from, limit, PAGE_BYTES).await.map_err(|error| read_error(&error))?;
     drop(turn);
     observe::record_stage("read", seen.elapsed);

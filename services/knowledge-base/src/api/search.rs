@@ -141,8 +141,9 @@ pub struct SearchAnswer {
 /// `POST /api/search`: the best first.
 ///
 /// 404 `unknown_collection`; 422 `empty_query`, `query_too_long`, `invalid_confidence`, `invalid_threshold`,
-/// `unwanted_filter`, `unwanted_confidence`, `missing_vector`, `unwanted_vector`, `wrong_dimension`, `invalid_vector`; 400 `invalid_limit`, `invalid_filter`; 503
-/// `search_unavailable`.
+/// `unwanted_filter`, `unwanted_confidence`, `missing_vector`, `unwanted_vector`, `wrong_dimension`,
+/// `invalid_vector`; 400 `invalid_limit`, `invalid_filter`; 503 `search_unavailable`, `index_behind`, `overloaded`,
+/// `too_slow`.
 pub async fn search(
     State(state): State<ApiState>,
     _: CanRead,

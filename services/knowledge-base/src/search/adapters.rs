@@ -18,6 +18,9 @@ use crate::store::{ReadError, Store};
 /// Scans at once: each reads all there is, and takes a core for that.
 const SCANS_AT_ONCE: usize = 2;
 
+/// Searches that wait for a turn to scan: more would not get one within [`SCAN_WAIT_MAX`].
+const SCANS_WAITING: usize = 16;
+
 /// Longest wait for a turn to scan: about what one scan takes. Beyond it a search is refused (503).
 const SCAN_WAIT_MAX: Duration = Duration::from_secs(3);
 
@@ -60,8 +63,9 @@ struct Inner {
     store: Store,
     primary: Primary,
     switches: Switches,
-    /// Turns of the fallback.
+    /// Turns of the fallback, and places of those who have one or wait for one.
     scans: Semaphore,
+    scan_places: Semaphore,
     // Protect a few numbers each; held for a look or a change, never over an await.
     primary_breaker: Mutex<Breaker>,
     fallback_breaker: Mutex<Breaker>,
@@ -109,8 +113,17 @@ impl Searcher {
     pub fn new(store: Store, nearest: Arc<dyn Nearest>, switches: Switches) -> Self {
         let primary = Primary::new(store.clone(), nearest);
         let (primary_breaker, fallback_breaker) = Default::default();
-        let scans = Semaphore::new(SCANS_AT_ONCE);
-        Self(Arc::new(Inner { store, primary, switches, scans, primary_breaker, fallback_breaker }))
+        let (scans, scan_places) =
+            (Semaphore::new(SCANS_AT_ONCE), Semaphore::new(SCANS_AT_ONCE + SCANS_WAITING));
+        Self(Arc::new(Inner {
+            store,
+            primary,
+            switches,
+            scans,
+            scan_places,
+            primary_breaker,
+            fallback_breaker,
+        }))
     }
 
     /// Answers a question.
@@ -131,6 +144,7 @@ impl Searcher {
                     trial.failed();
                     tracing::warn!(reason, "the primary search adapter failed; scanning instead");
                 }
+                Err(Failure::Building) if !inner.switches.fallback => return Err(ReadError::Behind.into()),
                 Err(Failure::Building) => {}
                 Err(Failure::Refused(error)) => return Err(error.into()),
             }
@@ -144,6 +158,7 @@ impl Searcher {
             return Err(SearchError::NoAdapter);
         }
         // Who waits too long says nothing of the adapter.
+        let _place = inner.scan_places.try_acquire().map_err(|_| ReadError::Overloaded)?;
         let turn = tokio::time::timeout(SCAN_WAIT_MAX, inner.scans.acquire()).await;
         let _turn = turn.map_err(|_| ReadError::Overloaded)?.map_err(|_| ReadError::Closed)?;
         let trial = Trial::begin(&inner.fallback_breaker).ok_or(SearchError::NoAdapter)?;

@@ -5,10 +5,14 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::embed::Vector;
+use crate::grammar::normal;
 use crate::store::{
-    Collection, CollectionId, Confidence, DeltaAnswer, DocumentId, Epoch, MetadataFilter, ReadError,
-    Revision, Store, StoredDocument, StoredFact, TextQuery,
+    Collection, CollectionId, Confidence, DeltaAnswer, DocumentId, Epoch, FactId, Filter, MetadataFilter,
+    ReadError, Revision, Store, StoredDocument, StoredFact, TextQuery,
 };
+
+/// Facts that are read at a time: some milliseconds of a reader.
+const PAGE_FACTS: usize = 1_000;
 
 /// Documents that are read at a time: some megabytes at most.
 const PAGE_DOCUMENTS: usize = 100;
@@ -119,9 +123,9 @@ impl Words {
 }
 
 fn words_in(text: &str) -> impl Iterator<Item = String> {
-    text.split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
+    let text = normal(text).into_owned();
+    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().into_iter()
 }
 
 /// The best facts by words.
@@ -134,11 +138,19 @@ pub async fn facts(
     min_confidence: Option<Confidence>,
     limit: usize,
 ) -> Result<Scan<StoredFact>, ReadError> {
-    let mut export = store.export().await?;
-    let mut state = (Best::new(limit), words);
-    while let Some(facts) = export.next().await? {
+    let (mut state, mut after) = ((Best::new(limit), words), FactId(0));
+    // Later pages are newer; what is true of all of them is the first one's state.
+    let mut first = None;
+    loop {
+        let page = store.list(Filter::default(), after, PAGE_FACTS).await?;
+        let last = page.value.last().map(|fact| fact.id);
+        let (revision, epoch) = first.get_or_insert((page.revision, page.epoch));
+        let Some(last) = last else {
+            return Ok(Scan { best: state.0.into_vec(), revision: *revision, epoch: epoch.clone() });
+        };
+        after = last;
         state = aside(state, move |(best, words)| {
-            for fact in facts {
+            for fact in page.value {
                 let sure = min_confidence.is_none_or(|least| fact.confidence >= least.get());
                 if let Some(score) = words.score(&fact.statement).filter(|_| sure) {
                     best.offer(score, fact.id.0, fact);
@@ -147,7 +159,6 @@ pub async fn facts(
         })
         .await?;
     }
-    Ok(Scan { best: state.0.into_vec(), revision: export.revision, epoch: export.epoch })
 }
 
 /// The best documents of a collection by words.
@@ -221,7 +232,10 @@ pub async fn nearest(
         }
     };
     let mut ranked: Vec<(DocumentId, f64)> = state.0.into_iter().collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let by_cosine = |ranked: &mut Vec<(DocumentId, f64)>| {
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    };
+    ranked = aside(ranked, by_cosine).await?;
     let mut found = Vec::with_capacity(limit);
     for chunk in ranked.chunks(limit.max(1)) {
         let ids = chunk.iter().map(|(id, _)| *id).collect();

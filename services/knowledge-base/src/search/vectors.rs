@@ -9,10 +9,9 @@ use tokio::sync::watch;
 use super::{Near, Nearest, NearestError};
 use crate::embed::Vector;
 use crate::store::{CollectionId, Revision, Store};
-use crate::vector::{Builders, BuildersOptions, DocumentVectors, FactVectors, FollowError, Position};
-
-/// Gauge: the revision that the indexes of vectors have reached; `of` is `facts` or `documents`.
-pub const METRIC_VECTORS_REVISION: &str = "bywash_kb_vectors_revision";
+use crate::vector::{
+    Builders, BuildersOptions, DocumentVectors, FactVectors, FollowError, Position, VectorMetrics,
+};
 
 /// What there is to search. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,19 +31,15 @@ impl Vectors {
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
     pub fn start(store: &Store, directory: &Path, metrics: &Metrics) -> Result<Self, FollowError> {
-        let reached = metrics.gauges(
-            METRIC_VECTORS_REVISION,
-            "The revision that the indexes of vectors have reached.",
-            &["of"],
-        );
-        let reached = |of| reached.with_label_values(&[of]);
+        let VectorMetrics { facts: facts_reached, documents: documents_reached } =
+            VectorMetrics::new(metrics);
         let builders = Builders::start(BuildersOptions::default()).map_err(FollowError::Thread)?;
-        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders, reached("facts"))?;
+        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders, facts_reached)?;
         let documents = DocumentVectors::start(
             store.clone(),
             &directory.join("documents"),
             &builders,
-            reached("documents"),
+            documents_reached,
         )?;
         Ok(Self(Some(Arc::new(Followers { facts, documents }))))
     }
@@ -99,6 +94,8 @@ impl Nearest for Vectors {
         let index = index.ok_or(NearestError::Building)?;
         let numbers = index.search(query, limit, allowed);
         let numbers = numbers.map_err(|error| NearestError::Failed(error.to_string()))?;
+        // It may have been emptied meanwhile, to be built anew.
+        self.exact(collection).filter(|exact| exact.borrow().is_some()).ok_or(NearestError::Building)?;
         Ok(Near { numbers, position })
     }
 

@@ -193,9 +193,10 @@ impl<F: Following> Task<F> {
                     "the store no longer knows what was deleted; the vectors of {} are built again",
                     F::WHAT
                 );
-                self.following.clear();
                 // Until it has caught up it must not be searched.
                 self.exact.send_replace(None);
+                self.reached.set(0);
+                self.following.clear();
                 Ok(Next::GoOn)
             }
             Ok(Taken::Applied { newest }) => {

@@ -6,8 +6,8 @@ use chassis::Metrics;
 
 use super::*;
 use crate::search::Vectors;
-use crate::testing::Directory;
 use crate::store::{Confidence, Context, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics};
+use crate::testing::Directory;
 
 /// Far beyond what anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);

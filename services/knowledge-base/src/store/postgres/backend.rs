@@ -164,8 +164,7 @@ impl Backend for PostgresStore {
         after: FactId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        let pool = if filter == Filter::default() { &self.reads } else { &self.search_reads };
-        let mut reading = pool.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let facts = fact_queries::list(&mut reading, &filter, after, limit).await?;
         Ok(reading.seen(facts).await)
     }
@@ -233,8 +232,7 @@ impl Backend for PostgresStore {
         after: DocumentId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        let pool = if filter.is_empty() { &self.reads } else { &self.search_reads };
-        let mut reading = pool.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let documents = document_queries::list(&mut reading, collection, &filter, after, limit).await?;
         Ok(reading.seen(documents).await)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Row;
 
-use super::super::backend::{CollectionMade, DocumentsPut};
+use super::super::backend::{BATCH_DELETE_MAX, CollectionMade, DocumentsPut};
 use super::super::documents::{
     COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DocumentKey, NewCollection, NewDocument,
 };
@@ -20,8 +20,8 @@ use super::text;
 use super::transaction::Transaction;
 use crate::embed::Vector;
 
-/// Documents of a deleted collection that one transaction frees.
-const SWEEP_DOCUMENTS: i64 = 500;
+/// Documents of a deleted collection that one transaction frees: as many as a request deletes.
+const SWEEP_DOCUMENTS: usize = BATCH_DELETE_MAX;
 
 /// Makes a collection where there is none of that name.
 pub async fn create_collection(
@@ -84,8 +84,8 @@ pub async fn sweep(connection: &mut Connection) -> Result<bool, Error> {
     let collection: i64 = swept.try_get(0)?;
     let sql =
         "DELETE FROM documents WHERE id IN (SELECT id FROM documents WHERE collection_id = $1 LIMIT $2)";
-    let freed = connection.execute(sql, &[&collection, &SWEEP_DOCUMENTS]).await?;
-    if freed < SWEEP_DOCUMENTS.unsigned_abs() {
+    let freed = connection.execute(sql, &[&collection, &int(SWEEP_DOCUMENTS as u64)]).await?;
+    if freed < SWEEP_DOCUMENTS as u64 {
         connection.execute("DELETE FROM swept WHERE collection_id = $1", &[&collection]).await?;
     }
     Ok(true)

@@ -83,6 +83,7 @@ fn make(path: &Path) -> rusqlite::Result<Connection> {
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "temp_store", "memory")?;
     // What a power cut takes is built again.
     connection.pragma_update(None, "synchronous", "normal")
 }

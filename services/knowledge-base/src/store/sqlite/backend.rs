@@ -162,9 +162,7 @@ impl Backend for SqliteStore {
         after: FactId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        let is_range = filter == Filter::default();
-        let list = move |connection: &Connection| fact_queries::list(connection, &filter, after, limit);
-        if is_range { self.read(list).await } else { self.look(list).await }
+        self.look(move |connection| fact_queries::list(connection, &filter, after, limit)).await
     }
 
     async fn known(&self, facts: Vec<NewFact>) -> Result<Seen<Vec<bool>>, ReadError> {
@@ -239,11 +237,8 @@ impl Backend for SqliteStore {
         after: DocumentId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        let is_range = filter.is_empty();
-        let list = move |connection: &Connection| {
-            document_queries::list(connection, collection, &filter, after, limit)
-        };
-        if is_range { self.read(list).await } else { self.look(list).await }
+        self.look(move |connection| document_queries::list(connection, collection, &filter, after, limit))
+            .await
     }
 
     async fn search_documents(

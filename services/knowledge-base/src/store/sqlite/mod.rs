@@ -9,6 +9,7 @@ mod documents;
 mod fact_queries;
 mod facts;
 pub(in crate::store) mod fts;
+mod job;
 mod log;
 mod maintenance;
 mod open;
@@ -38,8 +39,8 @@ use super::backend::{Seen, Written};
 use super::error::{ReadError, WriteError};
 use super::model::Snapshot;
 use super::sweeper::Sweeper;
+use job::Job;
 use position::Position;
-use writer::Job;
 
 /// Batches under way at once, of all bulk requests together: those of one commit and those of the next. More wait.
 const BATCHES_AT_ONCE: usize = 8;
@@ -77,7 +78,7 @@ impl SqliteStore {
     /// Hands `work` to the writer, which answers after the commit; refused at once when its queue is full.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Written<T>, WriteError> {
         let (job, answer) = Job::new(None, work);
         self.writes.try_send(job).map_err(|error| match error {
@@ -90,8 +91,8 @@ impl SqliteStore {
     /// As [`Self::write`], as a batch: it waits for its turn, and single jobs go first.
     async fn write_batch<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<writer::Answer<T>, WriteError> {
+        work: impl Fn(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<job::Answer<T>, WriteError> {
         let turn = Arc::clone(&self.batches).acquire_owned().await.map_err(|_| WriteError::Closed)?;
         let (job, answer) = Job::new(Some(turn), work);
         self.writes.send(job).await.map_err(|_| WriteError::Closed)?;

@@ -205,6 +205,8 @@ fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // A sort or an undo that outgrows its cache would want a folder for temporary files, which a pod does not have.
+    connection.pragma_update(None, "temp_store", "memory")?;
     // Checkpoints have their own thread; see `checkpoint.rs`.
     connection.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
 }

@@ -5,16 +5,13 @@ use std::collections::VecDeque;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chassis::telemetry::TRACE_TARGET;
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tracing::Span;
+use tokio::sync::{mpsc, watch};
 
-use super::super::backend::{WriteTimings, Written};
-use super::super::error::WriteError;
 use super::super::metrics::StoreMetrics;
 use super::super::model::Snapshot;
 use super::checkpoint;
+use super::job::{Job, UnderWay};
 use super::position::Position;
 use super::{is_full, write_error};
 use crate::fail_point::{self, FailPoint};
@@ -33,68 +30,16 @@ const COMMIT_BATCHES_MAX: usize = 4;
 /// How long after a single job a batch is a commit of its own, so that the next post waits for one batch at most.
 const POSTS_RECENT: Duration = Duration::from_secs(1);
 
-/// Where the answer to a job comes.
-pub type Answer<T> = oneshot::Receiver<Result<Written<T>, WriteError>>;
+/// Jobs of one commit that may fail each for itself; with more the fault is likely not theirs, and each costs the others
+/// another attempt.
+const FAILURES_ALONE_MAX: usize = 4;
 
-/// Work inside a transaction, unless that has failed already; says how to answer it.
-type Apply = Box<dyn FnOnce(Option<(&Connection, &mut Position)>) -> (Finish, rusqlite::Result<()>) + Send>;
-
-/// Work for the writer, when it was handed over, and by which request.
-pub struct Job {
-    queued_at: Instant,
-    apply: Apply,
-    /// A batch's turn among the batches; it ends with the commit, whether or not anybody still waits for it.
-    turn: Option<OwnedSemaphorePermit>,
-    /// The span that was current where the job was made.
-    request: Span,
-    /// `store.queue`; ends when the writer takes the job up.
-    queue: Span,
+/// Why a transaction is not committed.
+struct Failed {
+    error: rusqlite::Error,
+    /// The job that it was, where it was one.
+    job: Option<usize>,
 }
-
-impl Job {
-    /// A job of the current span; with a `turn` it is a batch.
-    pub fn new<T: Send + 'static>(
-        turn: Option<OwnedSemaphorePermit>,
-        work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T> + Send + 'static,
-    ) -> (Self, Answer<T>) {
-        let request = Span::current();
-        // Work of no request (the relay's) would make traces of its own that tell nothing.
-        let queue = if request.is_none() {
-            Span::none()
-        } else {
-            tracing::info_span!(target: TRACE_TARGET, "store.queue")
-        };
-        let (reply, answer) = oneshot::channel();
-        let apply: Apply = Box::new(move |transaction| apply_one(transaction, work, reply));
-        (Self { queued_at: Instant::now(), apply, turn, request, queue }, answer)
-    }
-}
-
-fn apply_one<T: Send + 'static>(
-    transaction: Option<(&Connection, &mut Position)>,
-    work: impl FnOnce(&Connection, &mut Position) -> rusqlite::Result<T>,
-    reply: oneshot::Sender<Result<Written<T>, WriteError>>,
-) -> (Finish, rusqlite::Result<()>) {
-    let (done, result) = match transaction {
-        None => (None, Ok(())),
-        Some((connection, position)) => match work(connection, position) {
-            Ok(outcome) => (Some((outcome, position.revision, position.epoch.clone())), Ok(())),
-            Err(error) => (None, Err(error)),
-        },
-    };
-    let finish: Finish = Box::new(move |committed| {
-        let answer = committed.and_then(|timings| {
-            let (outcome, revision, epoch) = done.ok_or(WriteError::Closed)?;
-            Ok(Written { outcome, revision, epoch, timings })
-        });
-        // Nobody listens any more when the request was cancelled.
-        let _ = reply.send(answer);
-    });
-    (finish, result)
-}
-
-/// Sends a job's answer once its commit is known.
-type Finish = Box<dyn FnOnce(Result<WriteTimings, WriteError>) + Send>;
 
 /// The thread's state.
 pub struct Writer {
@@ -184,53 +129,48 @@ impl Writer {
     }
 
     fn sort(&mut self, job: Job) {
-        if job.turn.is_some() {
+        if job.is_batch() {
             self.batches.push_back(job);
         } else {
             self.singles.push_back(job);
         }
     }
 
-    /// Does all `jobs` in one transaction, then answers each. One that fails leaves no trace, and only a failure of the
-    /// transaction fails them all.
+    /// Does all `jobs` in one transaction, then answers each. A job that fails leaves no trace and is answered at once,
+    /// and the others are done again without it.
     fn commit(&mut self, jobs: Vec<Job>) {
-        let before = self.position.clone();
         let started = Instant::now();
         let count = jobs.len();
-        let mut waiting = Vec::with_capacity(count);
-        let mut failure = self.connection.execute_batch("BEGIN IMMEDIATE").err();
-        for job in jobs {
-            drop(job.queue);
-            let span =
-                tracing::info_span!(target: TRACE_TARGET, parent: &job.request, "store.commit", jobs = count);
-            let queue = started.saturating_duration_since(job.queued_at);
-            let finish = match &failure {
-                None => self.apply(job.apply, &mut failure),
-                Some(_) => (job.apply)(None).0,
+        let mut jobs: Vec<UnderWay> = jobs.into_iter().map(|job| job.take_up(started, count)).collect();
+        let before = self.position.clone();
+        let mut failures_left = FAILURES_ALONE_MAX;
+        let result = loop {
+            let Failed { error, job } = match self.transact(started, &before, &mut jobs) {
+                Ok(times) => break Ok(times),
+                Err(failed) => failed,
             };
-            waiting.push((queue, span, job.turn, finish));
-        }
-        let apply = started.elapsed();
-        let result = match failure {
-            None => self.finish_transaction(&before),
-            Some(error) => Err(error),
-        };
-        let commit = started.elapsed().saturating_sub(apply);
-        let changed = self.position != before;
-        let result = result.map_err(|error| {
-            self.position = before;
+            self.position = before.clone();
             // Fails where the transaction never began or has ended itself.
             let _ = self.connection.execute_batch("ROLLBACK");
-            self.tell_failure(&error, count);
-            write_error(error)
-        });
-        if result.is_ok() {
-            if changed && std::mem::take(&mut self.is_full) {
+            match job.filter(|_| failures_left > 0 && !is_full(&error)) {
+                Some(job) => {
+                    failures_left -= 1;
+                    self.tell_failure(&error, 1);
+                    jobs.remove(job).answer(Err(write_error(error)));
+                }
+                None => {
+                    self.tell_failure(&error, jobs.len());
+                    break Err(write_error(error));
+                }
+            }
+        };
+        if let Ok((_, commit)) = result {
+            if self.position != before && std::mem::take(&mut self.is_full) {
                 tracing::info!("there is space for the store again");
             }
             self.metrics.commit_seconds.observe(commit.as_secs_f64());
             #[allow(clippy::cast_precision_loss, reason = "at most a few hundred")]
-            self.metrics.commit_jobs.observe(count as f64);
+            self.metrics.commit_jobs.observe(jobs.len() as f64);
             // Readers of the snapshot must not see it later than the one who wrote.
             let snapshot = snapshot_of(&self.position);
             self.metrics.see(&snapshot);
@@ -240,33 +180,27 @@ impl Writer {
                 changed
             });
         }
-        for (queue, span, turn, finish) in waiting {
-            // Its end belongs before the answer, or the request's span could end first.
-            drop(span);
-            drop(turn);
-            finish(result.clone().map(|()| WriteTimings { queue, apply, commit }));
+        for job in jobs {
+            job.answer(result.clone());
         }
     }
 
-    /// Does one job in the transaction. What it failed with is its answer, or the `failure` of all where the transaction
-    /// is over with it.
-    fn apply(&mut self, apply: Apply, failure: &mut Option<rusqlite::Error>) -> Finish {
-        let before = self.position.clone();
-        let begun = self.execute("SAVEPOINT job");
-        let transaction = begun.is_ok().then_some((&self.connection, &mut self.position));
-        let (finish, result) = apply(transaction);
-        let done = begun.and(result).and_then(|()| self.execute("RELEASE job"));
-        let Err(error) = done else { return finish };
-        self.position = before;
-        // SQLite itself ends the transaction with some errors, such as that of a full disk.
-        let undo = || self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job"));
-        if self.connection.is_autocommit() || undo().is_err() {
-            *failure = Some(error);
-            return finish;
+    /// Does all jobs in one transaction and commits it: how long that took since `started`, and the commit.
+    fn transact(
+        &mut self,
+        started: Instant,
+        before: &Position,
+        jobs: &mut [UnderWay],
+    ) -> Result<(Duration, Duration), Failed> {
+        let of_all = |error| Failed { error, job: None };
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(of_all)?;
+        for (number, job) in jobs.iter_mut().enumerate() {
+            let applied = job.apply(&self.connection, &mut self.position);
+            applied.map_err(|error| Failed { error, job: Some(number) })?;
         }
-        self.tell_failure(&error, 1);
-        let error = write_error(error);
-        Box::new(move |committed| finish(committed.and(Err(error))))
+        let apply = started.elapsed();
+        self.finish_transaction(before).map_err(of_all)?;
+        Ok((apply, started.elapsed().saturating_sub(apply)))
     }
 
     /// Logs a failure. A full disk may fail hundreds of commits a second: it is told when it begins and when it is over.
@@ -276,10 +210,6 @@ impl Writer {
         } else if !std::mem::replace(&mut self.is_full, true) {
             tracing::error!("there is no space left for the store: writes are refused until there is");
         }
-    }
-
-    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute(()).map(drop)
     }
 
     fn finish_transaction(&self, before: &Position) -> rusqlite::Result<()> {

@@ -12,7 +12,7 @@ use crate::store::{
     NewDocument, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
 use crate::testing::Directory;
-use crate::vector::{Builders, BuildersOptions};
+use crate::vector::{Builders, BuildersOptions, VectorMetrics};
 
 /// Longer than a handful of documents takes.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ fn follow(store: &Store, directory: &Directory) -> DocumentVectors {
         store.clone(),
         &directory.path().join("vectors"),
         &builders,
-        Metrics::new().gauge("x", "x"),
+        VectorMetrics::new(&Metrics::new()).documents,
     )
     .unwrap()
 }

@@ -12,7 +12,7 @@ use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
 use crate::testing::Directory;
-use crate::vector::{Builders, BuildersOptions, Options, VectorIndex};
+use crate::vector::{Builders, BuildersOptions, Options, VectorIndex, VectorMetrics};
 
 /// Longer than a handful of facts takes.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ fn follow(store: &Store, directory: &Directory) -> FactVectors {
         store.clone(),
         &directory.path().join("vectors"),
         &builders,
-        Metrics::new().gauge("x", "x"),
+        VectorMetrics::new(&Metrics::new()).facts,
     )
     .unwrap()
 }

@@ -24,7 +24,8 @@ pub struct FactVectors {
 
 impl FactVectors {
     /// Opens the index in `directory`, or begins a new one where that is damaged or of another model, and follows
-    /// `store` from where it stands. Called within a Tokio runtime; reads files, so not on one of its workers. `reached` shows how far it is.
+    /// `store` from where it stands. Called within a Tokio runtime; reads files, so not on one of its workers.
+    /// `reached` shows how far it is.
     ///
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.

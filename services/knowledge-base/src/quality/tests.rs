@@ -11,10 +11,10 @@ use super::predicates::Suspicion;
 use super::same::{Both, NAMED_MAX, Named};
 use super::*;
 use crate::grammar::{Fact, parse};
-use crate::store::testing::Directory;
 use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, Revision, SqliteOptions, SqliteStore, StoreMetrics,
 };
+use crate::testing::Directory;
 
 /// Facts by number, and nothing else.
 type Model = BTreeMap<FactId, Fact>;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use chassis::Metrics;
 
 use super::*;
+use crate::grammar::parse;
 use crate::search::Vectors;
-use crate::store::testing::Directory;
 use crate::store::{Confidence, Context, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics};
+use crate::testing::Directory;
 
 /// Far beyond what anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -44,7 +45,7 @@ async fn started() -> Started {
     let new = |text: &&str| NewFact::new(&parse(text).unwrap(), Context::default(), Confidence::DEFAULT);
     let sent = store.send_batch(STATEMENTS.iter().map(new).collect(), Origin::default()).await.unwrap();
     let revision = sent.written().await.unwrap().revision;
-    let vectors = Vectors::start(&store, &directory.path().join("vectors")).unwrap();
+    let vectors = Vectors::start(&store, &directory.path().join("vectors"), &Metrics::new()).unwrap();
     let mut exact = vectors.exact(CollectionId::FACTS).unwrap();
     let there =
         exact.wait_for(|position| position.as_ref().is_some_and(|position| position.revision >= revision));

@@ -85,7 +85,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
     let vectors = follow_vectors(&store, &config.data_dir, switches, &chassis.metrics).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
-    let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let telling =
+        AdapterTeller::start(searcher.clone(), relay.status(), &chassis.nats, &instance, &chassis.shutdown);
     let parts = Parts {
         store: store.clone(),
         graph,

@@ -22,7 +22,7 @@ pub use validate::{
 use super::caught_up::CaughtUp;
 use super::facts::{FactView, cursor_from};
 use super::{ApiState, RETRY_AFTER_S, read_error};
-use crate::grammar::{Fact, parse};
+use crate::grammar::{Fact, parse_kept};
 use crate::quality::{Findings, QualityError, QualityState};
 use crate::store::{FactId, Revision, Seen, StoredFact};
 
@@ -82,7 +82,7 @@ impl Facts {
         let seen = state.store.facts(ids).await.map_err(|error| read_error(&error))?;
         observe::record_stage("read", seen.elapsed);
         let parsed = seen.value.into_iter().filter_map(|stored| {
-            let fact = parse(&stored.statement).ok()?;
+            let fact = parse_kept(&stored.statement).ok()?;
             Some((stored.id, (stored, fact)))
         });
         Ok(Self(parsed.collect()))

@@ -14,7 +14,7 @@ use super::findings::Findings;
 use super::folding::{Entry, Folder};
 use super::index::QualityState;
 use super::metrics::QualityMetrics;
-use crate::grammar::parse;
+use crate::grammar::parse_kept;
 use crate::store::{DeltaAnswer, FactId, FactRow, ReadError, Revision, Store};
 use crate::vector::Position;
 
@@ -150,7 +150,7 @@ impl Follower {
     /// What the row says. What the store holds parses, or it is damaged: then the fact is left out.
     fn entry(&self, row: &FactRow) -> Option<Entry> {
         let id: FactId = row.id;
-        let parsed = parse(&row.statement);
+        let parsed = parse_kept(&row.statement);
         let parsed = parsed
             .inspect_err(|error| tracing::error!(fact = id.0, %error, "a statement in the store is no fact"));
         parsed.ok().map(|fact| self.folder.entry(&fact))

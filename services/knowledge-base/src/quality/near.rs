@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::folding::Folded;
 use super::likeness::likeness;
 use crate::embed::StaticTable;
-use crate::grammar::{Fact, parse};
+use crate::grammar::{Fact, parse_kept};
 use crate::search::{Nearest, NearestError};
 use crate::store::{CollectionId, Epoch, FactId, Filter, ReadError, Revision, Store, StoredFact};
 
@@ -249,7 +249,7 @@ struct Parsed {
 impl Parsed {
     /// What the store holds parses, or it is damaged: then it is left out.
     fn new(stored: StoredFact) -> Option<Self> {
-        let fact = parse(&stored.statement).ok()?;
+        let fact = parse_kept(&stored.statement).ok()?;
         let form = Folded::new(&fact);
         Some(Self { stored, fact, form })
     }

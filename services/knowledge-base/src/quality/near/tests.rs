@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chassis::Metrics;
 
 use super::*;
+use crate::grammar::parse;
 use crate::search::Vectors;
 use crate::store::{Confidence, Context, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics};
 use crate::testing::Directory;

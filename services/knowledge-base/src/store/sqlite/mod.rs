@@ -17,6 +17,7 @@ mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod writer;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(in crate::store) use open::lock;
 pub use open::{OpenError, SqliteOptions};
 pub use reader::READ_TIME_MAX;
 pub use schema::SchemaError;
+pub(in crate::store) use schema::damage;
 
 use super::backend::{Seen, Written};
 use super::error::{ReadError, WriteError};

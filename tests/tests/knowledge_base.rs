@@ -19,6 +19,7 @@ mod knowledge_base {
     mod graph_tests;
     mod log;
     mod postgres_tests;
+    mod quality_tests;
     mod relay_tests;
     mod search_tests;
     mod start_tests;

@@ -8,7 +8,7 @@ mod parser;
 mod printer;
 
 pub use normal::normal;
-pub use parser::{ParseError, parse};
+pub use parser::{ParseError, parse, parse_kept};
 
 /// Longest statement in bytes, as sent and as printed. A dictionary gloss is below 600 bytes; documents have their own
 /// home.

@@ -3,6 +3,7 @@
 //! A request waits for the store and for nothing else: it does not know whether NATS or any follower is there.
 
 pub mod api;
+mod by_fact;
 mod commands;
 pub mod config;
 pub mod embed;
@@ -10,11 +11,15 @@ pub mod error;
 pub mod fail_point;
 pub mod grammar;
 pub mod graph;
+mod lane;
 mod maintenance;
 mod opening;
+pub mod quality;
 pub mod relay;
 pub mod search;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod vector;
 
 use std::path::Path;
@@ -24,13 +29,14 @@ use std::time::Duration;
 use chassis::health::Health;
 use chassis::http::Sockets;
 use chassis::process::{Chassis, ServiceConfig};
-use chassis::{Shutdown, StartError};
+use chassis::{Metrics, Shutdown, StartError};
 use tokio::task::JoinHandle;
 
 pub use config::Config;
 
 use api::{ApiState, Parts};
 use graph::GraphIndex;
+use quality::QualityIndex;
 use relay::Relay;
 use search::{AdapterTeller, Searcher, Switches, Vectors};
 use store::{Store, StoreMetrics};
@@ -67,17 +73,24 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 
     let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
     let (graph, graph_thread) = GraphIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
-    watch_graph(graph.clone(), chassis.health.clone(), chassis.shutdown.clone());
+    let following = graph.clone();
+    watch_index("graph", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
+    let (quality, quality_thread) =
+        QualityIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    let following = quality.clone();
+    watch_index("quality", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
 
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
     let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
-    let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
+    let vectors = follow_vectors(&store, &config.data_dir, switches, &chassis.metrics).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
-    let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let telling =
+        AdapterTeller::start(searcher.clone(), relay.status(), &chassis.nats, &instance, &chassis.shutdown);
     let parts = Parts {
         store: store.clone(),
         graph,
+        quality,
         vectors: vectors.clone(),
         searcher,
         embedder,
@@ -95,6 +108,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     relay.finish().await;
     let followers = move || {
         graph_thread.join();
+        quality_thread.join();
         vectors.finish();
     };
     let _ = tokio::task::spawn_blocking(followers).await;
@@ -108,13 +122,18 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 }
 
 /// Starts what keeps vectors, where the adapter that searches them is on.
-async fn follow_vectors(store: &Store, data_dir: &Path, switches: Switches) -> Result<Vectors, StartError> {
+async fn follow_vectors(
+    store: &Store,
+    data_dir: &Path,
+    switches: Switches,
+    metrics: &Metrics,
+) -> Result<Vectors, StartError> {
     if !switches.primary {
         return Ok(Vectors::none());
     }
-    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY));
+    let (store, directory, metrics) = (store.clone(), data_dir.join(VECTORS_DIRECTORY), metrics.clone());
     // It reads what was persisted.
-    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory)).await;
+    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory, &metrics)).await;
     started.map_err(StartError::service)?.map_err(StartError::service)
 }
 
@@ -132,15 +151,22 @@ fn watch_store(store: Store, health: Health, shutdown: Shutdown) -> JoinHandle<(
     })
 }
 
-/// Makes the service unready when the thread that follows the store ends before the stop: what the graph says grows old.
-fn watch_graph(graph: GraphIndex, health: Health, shutdown: Shutdown) {
-    health.require("graph", true);
+/// Makes the service unready when the thread that follows the store for an index ends before the stop: what that says
+/// grows old.
+fn watch_index(
+    name: &'static str,
+    failed: impl Future<Output = ()> + Send + 'static,
+    health: &Health,
+    shutdown: &Shutdown,
+) {
+    health.require(name, true);
+    let (health, shutdown) = (health.clone(), shutdown.clone());
     tokio::spawn(async move {
         tokio::select! {
             () = shutdown.requested() => {}
-            () = graph.failed() => {
-                tracing::error!("the graph does not follow the store any more; restart the service");
-                health.require("graph", false);
+            () = failed => {
+                tracing::error!("the {name} does not follow the store any more; restart the service");
+                health.require(name, false);
             }
         }
     });

@@ -8,6 +8,7 @@ mod conformance;
 mod document_conformance;
 mod documents;
 mod error;
+mod events;
 mod metrics;
 mod model;
 pub mod postgres;
@@ -15,8 +16,6 @@ mod sqlite;
 #[cfg(test)]
 mod stores;
 mod sweeper;
-#[cfg(test)]
-pub(crate) mod testing;
 mod text;
 
 use std::sync::Arc;

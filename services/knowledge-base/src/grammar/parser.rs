@@ -1,5 +1,7 @@
 //! Text to facts, one pass, with the position of the first error. The grammar is in `docs/fact-grammar.md`.
 
+use std::borrow::Cow;
+
 use unicode_normalization::char::is_combining_mark;
 
 use super::{Argument, DEPTH_MAX, Fact, Number, STATEMENT_BYTES_MAX, Term, Word, normal};
@@ -30,7 +32,20 @@ const _: () = assert!(STATEMENT_BYTES_MAX == 8192 && DEPTH_MAX == 32);
 /// # Errors
 /// [`ParseError`] at the first character that no statement continues with, or where a limit is passed.
 pub fn parse(input: &str) -> Result<Fact, ParseError> {
-    let mut parser = Parser { input, at: 0 };
+    parse_in(input, normal)
+}
+
+/// As [`parse`], for a statement that a store keeps: one that was written when texts were kept as they came stays so,
+/// and is found as it is.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_kept(input: &str) -> Result<Fact, ParseError> {
+    parse_in(input, |text| Cow::Borrowed(text))
+}
+
+fn parse_in(input: &str, form: Form) -> Result<Fact, ParseError> {
+    let mut parser = Parser { input, at: 0, form };
     if input.len() > STATEMENT_BYTES_MAX {
         return Err(parser.error_at(input.floor_char_boundary(STATEMENT_BYTES_MAX), EXPECTED_LENGTH));
     }
@@ -75,14 +90,18 @@ pub(super) fn continues_word(letter: char) -> bool {
 
 /// `text` as one number with nothing around it.
 pub(super) fn whole_number(text: &str) -> Option<Number> {
-    let mut parser = Parser { input: text, at: 0 };
+    let mut parser = Parser { input: text, at: 0, form: normal };
     parser.number().ok().filter(|_| parser.at == text.len())
 }
+
+/// How a text is brought to its one form.
+type Form = fn(&str) -> Cow<'_, str>;
 
 struct Parser<'a> {
     input: &'a str,
     /// Byte offset of the next character; always on a character's boundary.
     at: usize,
+    form: Form,
 }
 
 impl Parser<'_> {
@@ -151,7 +170,7 @@ impl Parser<'_> {
         // Marks are part of a letter where Unicode has one for both, such as `é`.
         let is_part = |letter| continues_word(letter) || is_combining_mark(letter);
         let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-        let word = normal(&rest[..length]);
+        let word = (self.form)(&rest[..length]);
         if !word.chars().all(continues_word) {
             self.at += loose_mark(&rest[..length]);
             return Err(self.error(expected));
@@ -216,7 +235,7 @@ impl Parser<'_> {
             match self.peek_byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(normal(&text).into());
+                    return Ok((self.form)(&text).into());
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(_) => return Err(self.error("an escape for this control character")),

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chassis::Metrics;
 use tokio::sync::watch;
 
 use super::{Near, Nearest, NearestError};
 use crate::embed::Vector;
 use crate::store::{CollectionId, Revision, Store};
 use crate::vector::{Builders, BuildersOptions, DocumentVectors, FactVectors, FollowError, Position};
+
+/// Gauge: the revision that the indexes of vectors have reached; `of` is `facts` or `documents`.
+pub const METRIC_VECTORS_REVISION: &str = "bywash_kb_vectors_revision";
 
 /// What there is to search. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,10 +31,21 @@ impl Vectors {
     ///
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
-    pub fn start(store: &Store, directory: &Path) -> Result<Self, FollowError> {
+    pub fn start(store: &Store, directory: &Path, metrics: &Metrics) -> Result<Self, FollowError> {
+        let reached = metrics.gauges(
+            METRIC_VECTORS_REVISION,
+            "The revision that the indexes of vectors have reached.",
+            &["of"],
+        );
+        let reached = |of| reached.with_label_values(&[of]);
         let builders = Builders::start(BuildersOptions::default()).map_err(FollowError::Thread)?;
-        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders)?;
-        let documents = DocumentVectors::start(store.clone(), &directory.join("documents"), &builders)?;
+        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders, reached("facts"))?;
+        let documents = DocumentVectors::start(
+            store.clone(),
+            &directory.join("documents"),
+            &builders,
+            reached("documents"),
+        )?;
         Ok(Self(Some(Arc::new(Followers { facts, documents }))))
     }
 

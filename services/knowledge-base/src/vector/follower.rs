@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use chassis::Shutdown;
 use chassis::shutdown::Trigger;
+use prometheus::IntGauge;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -101,10 +102,10 @@ struct Follower {
 
 impl Follower {
     /// Starts it, within a Tokio runtime.
-    fn start(store: Store, following: impl Following) -> Result<Self, FollowError> {
+    fn start(store: Store, following: impl Following, reached: IntGauge) -> Result<Self, FollowError> {
         let (stop, shutdown) = Shutdown::manual();
         let (sender, exact) = watch::channel(None);
-        let task = Task { store, following, exact: sender, shutdown, persisted_at: Instant::now() };
+        let task = Task { store, following, exact: sender, reached, shutdown, persisted_at: Instant::now() };
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("vector-follow".to_owned());
         let thread = thread.spawn(move || task.run(&runtime)).map_err(FollowError::Thread)?;
@@ -124,6 +125,8 @@ struct Task<F> {
     store: Store,
     following: F,
     exact: watch::Sender<Option<Position>>,
+    /// Shows the revision that was taken last.
+    reached: IntGauge,
     shutdown: Shutdown,
     persisted_at: Instant,
 }
@@ -197,6 +200,8 @@ impl<F: Following> Task<F> {
             }
             Ok(Taken::Applied { newest }) => {
                 let position = self.following.position();
+                let revision = position.as_ref().map_or(0, |position| position.revision.0);
+                self.reached.set(i64::try_from(revision).unwrap_or(i64::MAX));
                 if position.as_ref().is_some_and(|position| position.revision < newest) {
                     return Ok(Next::GoOn);
                 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio_postgres::NoTls;
 
 use super::super::conformance::{batch, fact, origin};
-use super::super::testing::Directory;
 use super::testing::Database;
 use super::*;
 use crate::grammar::parse;
 use crate::store::{
     Added, Backend, Confidence, Context, FactId, Filter, NewFact, ReadError, Revision, TextQuery,
 };
+use crate::testing::Directory;
 
 /// A wait for what should take milliseconds.
 const DEADLINE: Duration = Duration::from_secs(30);

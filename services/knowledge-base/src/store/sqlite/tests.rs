@@ -7,10 +7,10 @@ use chassis::health::Health;
 use chassis::{Metrics, Shutdown};
 
 use super::super::conformance::{batch, fact, origin};
-use super::super::testing::Directory;
 use super::open::DATABASE_FILE;
 use super::*;
 use crate::store::{Added, Backend, FactId, Filter, Revision, StoreMetrics};
+use crate::testing::Directory;
 
 fn open(directory: &Directory) -> Result<(SqliteStore, StoreThreads), OpenError> {
     let options = SqliteOptions { data_dir: directory.path().to_owned(), size_bytes_max: None };

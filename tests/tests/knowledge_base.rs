@@ -8,6 +8,7 @@ mod knowledge_base {
     mod change_tests;
     mod fail_point_tests;
     mod faults {
+        mod damage_tests;
         mod disk;
         mod full_disk_tests;
         mod judge;

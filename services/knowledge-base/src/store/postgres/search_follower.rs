@@ -13,6 +13,7 @@ use super::super::backend::{Delta, DeltaAnswer};
 use super::super::documents::DocumentId;
 use super::super::error::ReadError;
 use super::super::model::{Digest, FactId, Revision, Snapshot, hex};
+use super::super::sqlite::damage;
 use super::delta::{self, StatementRow, TextRow};
 use super::log;
 use super::pool::{Pool, Reading};
@@ -55,9 +56,14 @@ struct Followed {
 
 const NOTHING: Followed = Followed { upto: Revision(0), digest: Digest::EMPTY };
 
-fn open_kept(path: &Path) -> rusqlite::Result<(Connection, Followed, Followed)> {
+/// The index that is there; `None` where it is damaged.
+fn open_kept(path: &Path) -> rusqlite::Result<Option<(Connection, Followed, Followed)>> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_up(&connection)?;
+    // Or a search would stumble over it.
+    if damage(&connection)?.is_some() {
+        return Ok(None);
+    }
     let followed = |kind: u8| {
         let sql = "SELECT upto, digest FROM followed WHERE kind = ?1";
         connection.query_row(sql, [kind], |row| {
@@ -65,7 +71,7 @@ fn open_kept(path: &Path) -> rusqlite::Result<(Connection, Followed, Followed)> 
         })
     };
     let (facts, documents) = (followed(0)?, followed(1)?);
-    Ok((connection, facts, documents))
+    Ok(Some((connection, facts, documents)))
 }
 
 fn make(path: &Path) -> rusqlite::Result<Connection> {
@@ -92,8 +98,13 @@ impl Follower {
     /// Opens the file where there is one, and makes it anew where that fails; and the revision that it holds exactly.
     pub fn open(path: &Path, lock: File) -> rusqlite::Result<(Self, watch::Receiver<Revision>)> {
         let (connection, facts, documents) = match open_kept(path) {
-            Ok(kept) => kept,
-            Err(_) => (make(path)?, NOTHING, NOTHING),
+            Ok(Some(kept)) => kept,
+            Ok(None) | Err(_) => {
+                if path.exists() {
+                    tracing::warn!(path = %path.display(), "the index for search is damaged and built again");
+                }
+                (make(path)?, NOTHING, NOTHING)
+            }
         };
         // What it holds counts once it is compared with the database.
         let (sender, revision) = watch::channel(Revision(0));

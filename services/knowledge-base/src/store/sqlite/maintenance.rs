@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::model::{Digest, Epoch, Revision, UnixMillis, hash64};
 use super::log;
-use super::open::{DATABASE_FILE, OpenError, lock};
+use super::open::{DATABASE_FILE, OpenError, close_as_one_file, lock, with_end};
 use super::position::{self, Position};
 use super::schema::{self, SchemaError};
 use crate::grammar;
@@ -102,19 +102,14 @@ impl SqliteMaintenance {
             // It is a copy of what the caller still has.
             let _ = std::fs::remove_file(&arriving);
         })?;
-        let replaced = if path.exists() {
-            let aside = path.with_extension(format!("before-{}", UnixMillis::now().0));
-            // The log belongs to the database that it is named after.
-            for end in ["", "-wal", "-shm"] {
-                let (from, to) = (with_end(&path, end), with_end(&aside, end));
-                if from.exists() {
-                    std::fs::rename(from, to)?;
-                }
-            }
-            Some(aside)
-        } else {
-            None
-        };
+        // The log belongs to the database that it is named after, also where that is gone.
+        let there: Vec<&str> =
+            ["", "-wal", "-shm"].into_iter().filter(|end| with_end(&path, end).exists()).collect();
+        let aside = path.with_extension(format!("before-{}", UnixMillis::now().0));
+        for end in &there {
+            std::fs::rename(with_end(&path, end), with_end(&aside, end))?;
+        }
+        let replaced = (!there.is_empty()).then_some(aside);
         std::fs::rename(&arriving, &path)?;
         std::fs::File::open(data_dir)?.sync_all()?;
         Ok(Restored { revision, epoch, replaced })
@@ -158,12 +153,6 @@ impl From<rusqlite::Error> for Wrong {
     }
 }
 
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
 /// Opens a backup as a store, which checks it and brings it up to date, and begins a new epoch in it.
 fn begin_anew(path: &Path) -> Result<(Revision, Epoch), SchemaError> {
     let is_empty = std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
@@ -177,9 +166,7 @@ fn begin_anew(path: &Path) -> Result<(Revision, Epoch), SchemaError> {
     log::begin_epoch(&transaction, &mut position, epoch)?;
     position.save(&transaction)?;
     transaction.commit()?;
-    // In one file: the log is moved and removed.
-    connection.pragma_update(None, "journal_mode", "delete")?;
-    connection.close().map_err(|(_, error)| error)?;
+    close_as_one_file(connection)?;
     Ok((position.revision, position.epoch))
 }
 

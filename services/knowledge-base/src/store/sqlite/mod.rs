@@ -18,6 +18,7 @@ mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod writer;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(in crate::store) use open::lock;
 pub use open::{OpenError, SqliteOptions};
 pub use reader::READ_TIME_MAX;
 pub use schema::SchemaError;
+pub(in crate::store) use schema::damage;
 
 use super::backend::{Seen, Written};
 use super::error::{ReadError, WriteError};

@@ -1,10 +1,12 @@
 //! Opening the store: one process at a time, the tables brought up to date, the threads started.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::super::metrics::StoreMetrics;
@@ -15,6 +17,7 @@ use super::schema::SchemaError;
 use super::writer::{self, Writer};
 use super::{
     BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, is_full, reader, schema, sweep,
+    wal,
 };
 
 /// Name of the database in the data directory.
@@ -41,7 +44,7 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
         /// The system's word.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another process has it open.
     #[error("data directory {0} is in use by another process; stop it or choose another with --data-dir")]
@@ -68,6 +71,7 @@ impl OpenError {
         let path = path.to_owned();
         match source {
             SchemaError::Sqlite(error) if is_full(&error) => Self::NoSpace(path),
+            SchemaError::Io(error) if error.kind() == ErrorKind::StorageFull => Self::NoSpace(path),
             source => Self::Unusable { path, source },
         }
     }
@@ -93,9 +97,10 @@ impl SqliteStore {
         let lock = lock(&options.data_dir)?;
         let path = options.data_dir.join(DATABASE_FILE);
         let unusable = |source| OpenError::of(&path, source);
-        let new_epoch = Epoch::random();
+        let epoch = Epoch::random();
+        look(&path, epoch.as_str()).map_err(unusable)?;
         let mut connection =
-            schema::open_writer(&path, new_epoch.as_str(), options.size_bytes_max).map_err(unusable)?;
+            schema::open_writer(&path, epoch.as_str(), options.size_bytes_max).map_err(unusable)?;
         let (wake, woken) = checkpoint::channel();
         let sqlite = |error: rusqlite::Error| unusable(SchemaError::Sqlite(error));
         checkpoint::watch_log(&mut connection, wake).map_err(sqlite)?;
@@ -138,6 +143,58 @@ impl SqliteStore {
     }
 }
 
+/// Makes an empty store where there is none, and looks for damage that SQLite passes over: it takes an empty file for a
+/// new database, and a damaged log for a short one.
+fn look(path: &Path, epoch: &str) -> Result<(), SchemaError> {
+    let log = with_end(path, "-wal");
+    let damage = match length(path)? {
+        Some(0) => Some("it is empty".to_owned()),
+        Some(_) => wal::damage(&log)?,
+        None if length(&log)?.is_some_and(|length| length > 0) => {
+            Some("it is missing, and its write-ahead log is there".to_owned())
+        }
+        None => return begin(path, epoch),
+    };
+    damage.map_or(Ok(()), |damage| Err(SchemaError::Damaged(damage)))
+}
+
+/// Bytes of a file; `None` where there is none.
+fn length(path: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes an empty store, as a whole: a process that dies over it leaves nothing that bears the store's name.
+fn begin(path: &Path, epoch: &str) -> Result<(), SchemaError> {
+    let beginning = path.with_extension("beginning");
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let left = with_end(&beginning, end);
+        if left.exists() {
+            fs::remove_file(left)?;
+        }
+    }
+    close_as_one_file(schema::open_writer(&beginning, epoch, None)?)?;
+    fs::rename(&beginning, path)?;
+    // The name is on disk when the directory is.
+    Ok(path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())?)
+}
+
+/// Moves the log into the database and removes it.
+pub fn close_as_one_file(connection: Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "delete")?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// A file beside the database: SQLite names its own by such ends.
+pub fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     started.expect("the system starts a thread at start")
@@ -146,7 +203,7 @@ pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()
 /// Makes the directory and locks it for this process.
 pub fn lock(data_dir: &Path) -> Result<File, OpenError> {
     let directory = |source| OpenError::Directory { path: data_dir.to_owned(), source };
-    std::fs::create_dir_all(data_dir).map_err(directory)?;
+    fs::create_dir_all(data_dir).map_err(directory)?;
     let file = File::options()
         .create(true)
         .truncate(false)

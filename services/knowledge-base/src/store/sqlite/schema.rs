@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// Marks the file as Bywash's own ("BYWA"), so that another program's database is never written to.
@@ -148,6 +149,9 @@ pub enum SchemaError {
         /// Newest version this program knows.
         known: usize,
     },
+    /// A file cannot be read or put in its place.
+    #[error("a file cannot be used")]
+    Io(#[from] std::io::Error),
     /// Pages or rows contradict each other.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -156,6 +160,8 @@ pub enum SchemaError {
 /// Opens the connection that writes; makes the tables or brings them to the newest version.
 pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Result<Connection, SchemaError> {
     let connection = Connection::open(path)?;
+    // What is damaged or foreign is left as it is, its log as well.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let is_new: bool =
@@ -167,6 +173,9 @@ pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Res
         return Err(SchemaError::Newer { found: version, known: MIGRATIONS.len() });
     }
     set_up(&connection, WRITER_CACHE_KIB)?;
+    if !is_new {
+        check(&connection)?;
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     if let Some(size_bytes_max) = size_bytes_max {
@@ -179,7 +188,7 @@ pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Res
         )?;
     }
     migrate(&connection, version, epoch)?;
-    check(&connection)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(connection)
 }
 
@@ -227,18 +236,24 @@ fn migrate(connection: &Connection, version: usize, epoch: &str) -> Result<(), S
     Ok(())
 }
 
-/// Looks for damage as far as is quick: all pages of a small store, and what must agree in any.
-fn check(connection: &Connection) -> Result<(), SchemaError> {
+/// What is wrong with the pages of a database; `None` where nothing is, or where it is too large to look at all of them.
+pub fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let size_bytes: u64 = connection.query_row(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
         (),
         |row| row.get(0),
     )?;
-    if size_bytes <= FULL_CHECK_BYTES_MAX {
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(SchemaError::Damaged(verdict));
-        }
+    if size_bytes > FULL_CHECK_BYTES_MAX {
+        return Ok(None);
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Looks for damage as far as is quick: all pages of a small store, and what must agree in any.
+fn check(connection: &Connection) -> Result<(), SchemaError> {
+    if let Some(damage) = damage(connection)? {
+        return Err(SchemaError::Damaged(damage));
     }
     let (revision, newest): (i64, i64) = connection.query_row(
         "SELECT revision, (SELECT coalesce(max(revision), 0) FROM changes) FROM meta",

@@ -81,7 +81,7 @@ impl AllowedOrigins {
                 HeaderName::from_static("last-event-id"),
                 HeaderName::from_static("traceparent"),
             ])
-            .expose_headers([HeaderName::from_static("server-timing")])
+            .expose_headers(["server-timing", "bywash-revision", "bywash-epoch"].map(HeaderName::from_static))
             .max_age(Duration::from_secs(600))
     }
 }

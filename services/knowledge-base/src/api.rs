@@ -21,7 +21,7 @@ mod status;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use chassis::{ApiError, Identity, observe};
+use chassis::{ApiError, Identity, Shutdown, observe};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
@@ -39,6 +39,9 @@ use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteT
 /// Bulk requests under way at once; each holds about 2 MiB. Beyond it they are refused (503).
 const BULK_REQUESTS_MAX: usize = 8;
 
+/// Reads of the log at once: one commit wakes all who wait for it, and they must not fill the readers' queue together.
+const LOG_READS_MAX: usize = 4;
+
 /// What a refused client is asked to wait, seconds: the queues empty within one.
 const RETRY_AFTER_S: u32 = 1;
 
@@ -52,7 +55,9 @@ pub struct ApiState {
     pub(crate) relay: RelayStatus,
     pub(crate) instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
+    log_reads: Arc<Semaphore>,
     embedder: Embedder,
+    shutdown: Shutdown,
 }
 
 /// What an [`ApiState`] is made of.
@@ -69,12 +74,14 @@ pub struct Parts {
     pub embedder: Embedder,
     /// How far the relay has come.
     pub relay: RelayStatus,
+    /// Ends requests that wait.
+    pub shutdown: Shutdown,
 }
 
 impl ApiState {
     /// The API over these; `instance` names this process.
     pub fn new(parts: Parts, instance: &str) -> Self {
-        let Parts { store, graph, vectors, searcher, embedder, relay } = parts;
+        let Parts { store, graph, vectors, searcher, embedder, relay, shutdown } = parts;
         Self {
             store,
             graph,
@@ -83,7 +90,9 @@ impl ApiState {
             relay,
             instance: instance.into(),
             bulk_requests: Arc::new(Semaphore::new(BULK_REQUESTS_MAX)),
+            log_reads: Arc::new(Semaphore::new(LOG_READS_MAX)),
             embedder,
+            shutdown,
         }
     }
 }
@@ -146,6 +155,10 @@ pub(crate) fn read_error(error: &ReadError) -> ApiError {
         }
         ReadError::TooSlow => {
             ApiError::unavailable("too_slow", "this read took too long; ask for less", RETRY_AFTER_S)
+        }
+        ReadError::Behind => {
+            let text = "the index for search has not caught up yet; try again";
+            ApiError::unavailable("index_behind", text, RETRY_AFTER_S)
         }
         ReadError::Unavailable => database_away(),
         ReadError::Damaged(_) | ReadError::Failed(_) => {

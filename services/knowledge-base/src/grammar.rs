@@ -3,10 +3,12 @@
 //! The grammar is written down in `docs/fact-grammar.md`. Reading text is in `parser.rs`; nothing here knows about the
 //! store or HTTP.
 
+mod normal;
 mod parser;
 mod printer;
 
-pub use parser::{ParseError, parse};
+pub use normal::normal;
+pub use parser::{ParseError, parse, parse_kept};
 
 /// Longest statement in bytes, as sent and as printed. A dictionary gloss is below 600 bytes; documents have their own
 /// home.
@@ -42,7 +44,7 @@ pub enum Argument {
     Word(Word),
     /// A number, such as `-1.50e3`.
     Number(Number),
-    /// Any text, printed in double quotes.
+    /// Any text in its normal form, printed in double quotes.
     Text(Box<str>),
     /// A nested term, such as the quantity `Q(1.5, kg)`.
     Term(Term),
@@ -123,8 +125,9 @@ impl Argument {
 }
 
 impl Word {
-    /// `text` as a word, or `None` where the grammar has no such word.
+    /// `text` in its normal form as a word, or `None` where the grammar has no such word.
     pub fn new(text: &str) -> Option<Self> {
+        let text = normal(text);
         let mut letters = text.chars();
         let starts = letters.next().is_some_and(parser::starts_word);
         (starts && letters.all(parser::continues_word)).then(|| Self(text.into()))
@@ -167,7 +170,7 @@ mod tests {
         let leaf = prop_oneof![
             word().prop_map(Argument::Word),
             number().prop_map(Argument::Number),
-            any::<String>().prop_map(|text| Argument::Text(text.into())),
+            any::<String>().prop_map(|text| Argument::Text(normal(&text).into())),
         ];
         leaf.prop_recursive(4, 24, 4, |inner| {
             (word(), prop::collection::vec(inner, 1..4))
@@ -199,6 +202,17 @@ mod tests {
                 let printed = fact.to_string();
                 prop_assert_eq!(parse(&printed).map(|again| again.to_string()), Ok(printed));
             }
+        }
+
+        #[test]
+        fn every_way_to_write_a_text_is_one_fact(text in "[\\p{L}\\p{M} ]{0,12}") {
+            use unicode_normalization::UnicodeNormalization;
+            let (composed, apart): (String, String) = (text.nfc().collect(), text.nfd().collect());
+            let of = |text: &str| parse(&format!("P(\"{text}\")")).map(|fact| fact.to_string());
+            prop_assert_eq!(of(&text), of(&composed));
+            prop_assert_eq!(of(&text), of(&apart));
+            let word = |text: &str| parse(&format!("P({text})")).map(|fact| fact.to_string()).ok();
+            prop_assert_eq!(word(&composed), word(&apart));
         }
 
         #[test]

@@ -15,6 +15,8 @@ mod opening;
 pub mod relay;
 pub mod search;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod vector;
 
 use std::path::Path;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use chassis::health::Health;
 use chassis::http::Sockets;
 use chassis::process::{Chassis, ServiceConfig};
-use chassis::{Shutdown, StartError};
+use chassis::{Metrics, Shutdown, StartError};
 use tokio::task::JoinHandle;
 
 pub use config::Config;
@@ -72,7 +74,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
     let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
-    let vectors = follow_vectors(&store, &config.data_dir, switches).await?;
+    let vectors = follow_vectors(&store, &config.data_dir, switches, &chassis.metrics).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
     let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
     let parts = Parts {
@@ -82,6 +84,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         searcher,
         embedder,
         relay: relay.status(),
+        shutdown: chassis.shutdown.clone(),
     };
     let state = ApiState::new(parts, &instance);
     let commands = commands::start(&chassis, state.clone());
@@ -107,13 +110,18 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 }
 
 /// Starts what keeps vectors, where the adapter that searches them is on.
-async fn follow_vectors(store: &Store, data_dir: &Path, switches: Switches) -> Result<Vectors, StartError> {
+async fn follow_vectors(
+    store: &Store,
+    data_dir: &Path,
+    switches: Switches,
+    metrics: &Metrics,
+) -> Result<Vectors, StartError> {
     if !switches.primary {
         return Ok(Vectors::none());
     }
-    let (store, directory) = (store.clone(), data_dir.join(VECTORS_DIRECTORY));
+    let (store, directory, metrics) = (store.clone(), data_dir.join(VECTORS_DIRECTORY), metrics.clone());
     // It reads what was persisted.
-    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory)).await;
+    let started = tokio::task::spawn_blocking(move || Vectors::start(&store, &directory, &metrics)).await;
     started.map_err(StartError::service)?.map_err(StartError::service)
 }
 

@@ -20,6 +20,8 @@ use crate::store::{
     StoredFact, TextQuery,
 };
 
+use crate::vector::Position;
+
 pub use adapters::{Report, Searcher, Switches};
 pub use report::{AdapterTeller, adapters_of, name_of};
 pub use vectors::{Vectors, revision_of};
@@ -192,6 +194,15 @@ pub enum NearestError {
     Failed(String),
 }
 
+/// What lies nearest.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// Numbers, best first, each with its cosine.
+    pub numbers: Vec<(u64, f32)>,
+    /// The state that the index held, at least.
+    pub position: Position,
+}
+
 /// The indexes of vectors, by collection.
 pub trait Nearest: Send + Sync {
     /// The numbers whose vectors have the greatest cosines with `query`, best first, each with it; of those that are
@@ -205,7 +216,7 @@ pub trait Nearest: Send + Sync {
         query: &Vector,
         limit: usize,
         allowed: Option<&dyn Fn(u64) -> bool>,
-    ) -> Result<Vec<(u64, f32)>, NearestError>;
+    ) -> Result<Near, NearestError>;
 
     /// Whether the facts can be searched now.
     fn is_ready(&self) -> bool;

@@ -8,14 +8,14 @@ mod conformance;
 mod document_conformance;
 mod documents;
 mod error;
+mod events;
 mod metrics;
 mod model;
 pub mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod stores;
-#[cfg(test)]
-pub(crate) mod testing;
+mod sweeper;
 mod text;
 
 use std::sync::Arc;

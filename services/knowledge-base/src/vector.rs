@@ -25,8 +25,6 @@ mod ranking;
 mod state;
 mod tasks;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 
 use std::io;

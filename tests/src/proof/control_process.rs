@@ -45,13 +45,14 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     let store: Store = Arc::new(store);
     // It goes on until the process ends.
     let (_running, shutdown) = Shutdown::manual();
-    let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown);
+    let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown.clone());
     let broadcast = Arc::new(Broadcast::default());
     let vectors = Vectors::none();
     let switches = Switches { primary: true, fallback: true };
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
     let embedder = Embedder::Static(StaticTable::built_in());
-    let parts = Parts { store, graph, vectors, searcher, embedder, relay: RelayStatus::without_relay() };
+    let relay = RelayStatus::without_relay();
+    let parts = Parts { store, graph, vectors, searcher, embedder, relay, shutdown };
     let routes = api::router(ApiState::new(parts, "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));

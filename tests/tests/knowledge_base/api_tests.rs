@@ -54,6 +54,25 @@ async fn a_fact_is_added_found_listed_counted_and_not_added_twice() {
 }
 
 #[tokio::test]
+async fn a_letter_and_its_accent_are_one_fact_however_they_are_written() {
+    let service = started().await;
+    let added =
+        post(&service, "/api/facts", &json!({"statement": "Likes(Zoe\u{308}, \"cafe\u{301}\")"})).await;
+    assert_eq!(added.1["statement"], "Likes(Zoë, \"café\").", "{}", added.1);
+    let again = post(&service, "/api/facts", &json!({"statement": "Likes(Zoë, \"café\")"})).await;
+    assert_eq!(code(&again), (409, "duplicate"));
+    for entity in ["Zo%C3%AB", "Zoe%CC%88"] {
+        let (_, list) = get(&service, &format!("/api/facts?entity={entity}")).await;
+        assert_eq!(list["facts"][0]["id"], 1, "{entity}: {list}");
+        let (_, edges) =
+            get(&service, &format!("/api/graph/neighbours?entity={entity}&min_revision=1")).await;
+        assert_eq!(edges["edges"].as_array().map(Vec::len), Some(1), "{entity}: {edges}");
+    }
+    let loose = post(&service, "/api/facts", &json!({"statement": "P(q\u{301})"})).await;
+    assert_eq!((code(&loose), &loose.1["error"]["details"]["position"]), ((422, "unparsable"), &json!(3)));
+}
+
+#[tokio::test]
 async fn a_list_is_walked_by_its_cursor_and_filtered() {
     let service = started().await;
     for number in 0..5 {

@@ -1,10 +1,16 @@
 //! Facts that change and go, exports that come back byte for byte, and the log of changes that consumers pull.
 
+use std::fmt::Write;
+use std::time::Duration;
+
 use bywash_tests::platform::answer;
 use bywash_tests::service::{Kind, Service};
+use bywash_tests::wait::eventually;
 use reqwest::{Client, Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::log::get;
 
@@ -110,6 +116,51 @@ async fn what_is_exported_and_imported_is_exported_again_byte_for_byte() {
     }
 }
 
+/// An export that nobody reads on: its head is here, and what lies between is full.
+async fn stalled_export(service: &Service) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small one");
+    let mut stream = socket.connect(service.addr()).await.expect("the service is reachable");
+    let request = format!("GET /api/facts/export?format=jsonl HTTP/1.1\r\nhost: {}\r\n\r\n", service.addr());
+    stream.write_all(request.as_bytes()).await.expect("a request is sent");
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.expect("an answer begins");
+    assert_eq!(&head, b"HTTP/1.1 200");
+    stream
+}
+
+#[tokio::test]
+async fn exports_that_are_read_slowly_hold_up_neither_indexes_nor_reads() {
+    let service = started().await;
+    let mut facts = String::new();
+    let context = "x".repeat(1000);
+    for number in 0..10_000 {
+        writeln!(facts, r#"{{"statement": "Number(n{number}, {number}).", "context": "{context}"}}"#)
+            .expect("a string takes all");
+    }
+    let bulk = Client::new().post(service.url("/api/facts/bulk")).header("content-type", "application/jsonl");
+    assert_eq!(answer(bulk.body(facts)).await.1["added"], 10_000);
+
+    let stalled = [stalled_export(&service).await, stalled_export(&service).await];
+    let third = answer(Client::new().get(service.url("/api/facts/export"))).await;
+    assert_eq!(code(&third), (503, "overloaded"), "it waits for a bounded time");
+    let revision = add(&service, "Knows(ada, bob)").await["revision"].as_u64().expect("a number");
+    let neighbours = format!("/api/graph/neighbours?entity=ada&min_revision={revision}");
+    assert_eq!(get(&service, &neighbours).await["revision"], revision, "the graph follows");
+    let search = json!({"query": "ada knows bob", "mode": "vector", "limit": 1});
+    let path = format!("/api/search?min_revision={revision}");
+    let (_, found) = send(&service, Method::POST, &path, &search).await;
+    assert_eq!(found["results"][0]["statement"], "Knows(ada, bob).", "so do the vectors: {found}");
+    drop(stalled);
+    let whole = eventually("a place for an export", || async {
+        match answer(Client::new().get(service.url("/api/facts/export?format=json"))).await {
+            (StatusCode::OK, facts) => Ok(facts),
+            (status, error) => Err(format!("{status}: {error}")),
+        }
+    });
+    assert_eq!(whole.await.as_array().map(Vec::len), Some(10_001));
+}
+
 #[tokio::test]
 async fn a_long_import_tells_how_far_it_is_and_ends_with_its_report() {
     let service = started().await;
@@ -165,6 +216,23 @@ async fn changes_are_pulled_in_order_waited_for_and_told_when_they_are_trimmed()
     let gone = answer(Client::new().get(service.url("/api/kb/changes?from_revision=2"))).await;
     assert_eq!((code(&gone), &gone.1["error"]["details"]["oldest"]), ((410, "revision_trimmed"), &json!(3)));
     assert_eq!(get(&service, "/api/kb/changes?from_revision=3").await["next_revision"], 5);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_who_waits_for_a_change() {
+    let mut service = started().await;
+    let url = service.url("/api/kb/changes?from_revision=1&wait_ms=25000");
+    let waiting = tokio::spawn(answer(Client::new().get(url)));
+    eventually("the request is there", || async {
+        let open = service.metric("bywash_http_requests_in_flight").await;
+        // That question itself is not counted.
+        if open >= 1.0 { Ok(()) } else { Err(format!("{open} are under way")) }
+    })
+    .await;
+    let stopping = tokio::time::timeout(Duration::from_secs(20), service.terminate());
+    assert!(stopping.await.expect("it waits for the request").success());
+    let (status, page) = waiting.await.expect("the request is answered");
+    assert_eq!((status, &page["changes"]), (StatusCode::OK, &json!([])), "{page}");
 }
 
 #[tokio::test]

@@ -202,6 +202,18 @@ async fn vectors_of_the_callers_are_kept_searched_and_checked() {
 }
 
 #[tokio::test]
+async fn a_condition_that_the_place_does_not_know_is_refused_and_not_forgotten() {
+    let service = with_definitions().await;
+    for (body, expected) in [
+        (json!({"query": "dog", "filter": {"kind": "animal"}}), (422, "unwanted_filter")),
+        (json!({"query": "dog", "filter": "kind"}), (400, "invalid_filter")),
+        (json!({"query": "dog", "collection": "words", "min_confidence": 0.5}), (422, "unwanted_confidence")),
+    ] {
+        assert_eq!(code(&post(&service, "/api/search", &body).await), expected, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn collections_and_documents_come_and_go() {
     let service = with_definitions().await;
     let taken = json!({"name": "words", "embedder": "caller", "model": "m", "dimension": 3});

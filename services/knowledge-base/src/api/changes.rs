@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caught_up::other_epoch;
-use super::{ApiState, At, limit_within, read_error};
+use super::{ApiState, At, limit_within, read_error, stopping};
 use crate::store::{Change, Revision};
 
 /// Changes on a page where nobody said.
@@ -95,11 +95,23 @@ pub async fn changes(
     }
     if from > now.revision && wait_ms > 0 {
         let there = snapshot.wait_for(|snapshot| snapshot.revision >= from || snapshot.epoch != now.epoch);
-        // Nothing new within the time is an answer too.
-        let _ = observe::stage("wait", tokio::time::timeout(Duration::from_millis(wait_ms), there)).await;
+        let there = tokio::time::timeout(Duration::from_millis(wait_ms), there);
+        let waiting = async {
+            tokio::select! {
+                // Nothing new within the time is an answer too.
+                _ = there => {}
+                () = state.shutdown.requested() => {}
+            }
+        };
+        observe::stage("wait", waiting).await;
     }
+    let turn = state.log_reads.acquire().await.map_err(|_| stopping())?;
     let seen = state.store.log(from, limit, PAGE_BYTES).await.map_err(|error| read_error(&error))?;
+    drop(turn);
     observe::record_stage("read", seen.elapsed);
+    if seen.epoch != now.epoch {
+        return Err(other_epoch(&seen.epoch));
+    }
     match seen.value.first() {
         Some(first) if first.revision != from => return Err(trimmed(first.revision)),
         None if from <= seen.revision => return Err(trimmed(seen.revision.next())),

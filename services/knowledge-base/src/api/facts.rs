@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::{self, FactBody};
 use super::caught_up::{CaughtUp, other_epoch};
 use super::{ApiState, At, limit_within, origin, read_error, record, write_error};
+use crate::grammar::normal;
 use crate::store::{Added, Epoch, FactId, Filter, Revision, StoredFact, Updated};
 
 /// Facts in a page where nobody said.
@@ -201,7 +202,8 @@ pub async fn list(
         Some(text) => FactId(cursor_from(text, &state.store.snapshot().epoch)?),
     };
     let revision = query.revision.map(|revision| Revision(revision.min(NUMBER_MAX)));
-    let filter = Filter { predicate: query.predicate, entity: query.entity, revision };
+    let named = |name: Option<String>| name.map(|name| normal(&name).into_owned());
+    let filter = Filter { predicate: named(query.predicate), entity: named(query.entity), revision };
     // One more than asked for tells whether there is more.
     let seen = state.store.list(filter, after, limit + 1).await.map_err(|error| read_error(&error))?;
     observe::record_stage("read", seen.elapsed);

@@ -4,6 +4,7 @@
 use chassis::ApiError;
 use serde_json::json;
 
+use crate::grammar::normal;
 use crate::graph::{DEPTH_MAX, Depth, Direction, GraphError, PREDICATES_MAX, Predicates, UnknownEntity};
 use crate::store::{Epoch, Revision};
 
@@ -15,7 +16,7 @@ const RETRY_AFTER_S: u32 = 1;
 
 /// The entity in the parameter `name`. 400 `missing_entity`.
 pub fn entity_in(name: &str, entity: Option<&str>) -> Result<Box<str>, ApiError> {
-    entity.filter(|entity| !entity.is_empty()).map(Box::from).ok_or_else(|| {
+    entity.filter(|entity| !entity.is_empty()).map(|entity| normal(entity).into()).ok_or_else(|| {
         ApiError::bad_request("missing_entity", format!("{name} must name an entity"))
             .with_details(json!({"parameter": name}))
     })
@@ -42,7 +43,7 @@ pub fn depth_in(depth: Option<i64>) -> Result<Depth, ApiError> {
 
 /// Predicates separated by commas; all where there is none. 400 `too_many_predicates`.
 pub fn predicates_in(list: Option<&str>) -> Result<Predicates, ApiError> {
-    Predicates::parse(list.unwrap_or_default()).ok_or_else(|| {
+    Predicates::parse(&normal(list.unwrap_or_default())).ok_or_else(|| {
         ApiError::bad_request("too_many_predicates", format!("name at most {PREDICATES_MAX} predicates"))
             .with_details(json!({"max": PREDICATES_MAX}))
     })

@@ -141,7 +141,7 @@ pub struct SearchAnswer {
 /// `POST /api/search`: the best first.
 ///
 /// 404 `unknown_collection`; 422 `empty_query`, `query_too_long`, `invalid_confidence`, `invalid_threshold`,
-/// `missing_vector`, `unwanted_vector`, `wrong_dimension`, `invalid_vector`; 400 `invalid_limit`, `invalid_filter`; 503
+/// `unwanted_filter`, `unwanted_confidence`, `missing_vector`, `unwanted_vector`, `wrong_dimension`, `invalid_vector`; 400 `invalid_limit`, `invalid_filter`; 503
 /// `search_unavailable`.
 pub async fn search(
     State(state): State<ApiState>,
@@ -208,9 +208,18 @@ pub async fn question(state: &ApiState, body: SearchBody) -> Result<Question, Ap
     if words.is_none() && (mode != Mode::Vector || vector.is_none()) {
         return Err(ApiError::unprocessable("empty_query", "the query has no letter and no digit"));
     }
+    let filter = metadata_filter(&body.filter)?;
     let place = match collection {
+        None if !filter.is_empty() => {
+            let text = "facts have no metadata: leave `filter` out, or search a collection";
+            return Err(ApiError::unprocessable("unwanted_filter", text));
+        }
         None => Place::Facts(least.and_then(Confidence::new)),
-        Some(collection) => Place::Documents(Box::new(collection), metadata_filter(&body.filter)?),
+        Some(_) if least.is_some() => {
+            let text = "documents have no confidence: leave `min_confidence` out, or search the facts";
+            return Err(ApiError::unprocessable("unwanted_confidence", text));
+        }
+        Some(collection) => Place::Documents(Box::new(collection), filter),
     };
     Ok(Question { place, words, vector, mode, limit, threshold })
 }

@@ -1,6 +1,10 @@
 //! Text to facts, one pass, with the position of the first error. The grammar is in `docs/fact-grammar.md`.
 
-use super::{Argument, DEPTH_MAX, Fact, Number, STATEMENT_BYTES_MAX, Term, Word};
+use std::borrow::Cow;
+
+use unicode_normalization::char::is_combining_mark;
+
+use super::{Argument, DEPTH_MAX, Fact, Number, STATEMENT_BYTES_MAX, Term, Word, normal};
 
 /// Where a text stops being a statement, and what would have gone on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +32,20 @@ const _: () = assert!(STATEMENT_BYTES_MAX == 8192 && DEPTH_MAX == 32);
 /// # Errors
 /// [`ParseError`] at the first character that no statement continues with, or where a limit is passed.
 pub fn parse(input: &str) -> Result<Fact, ParseError> {
-    let mut parser = Parser { input, at: 0 };
+    parse_in(input, normal)
+}
+
+/// As [`parse`], for a statement that a store keeps: one that was written when texts were kept as they came stays so,
+/// and is found as it is.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_kept(input: &str) -> Result<Fact, ParseError> {
+    parse_in(input, |text| Cow::Borrowed(text))
+}
+
+fn parse_in(input: &str, form: Form) -> Result<Fact, ParseError> {
+    let mut parser = Parser { input, at: 0, form };
     if input.len() > STATEMENT_BYTES_MAX {
         return Err(parser.error_at(input.floor_char_boundary(STATEMENT_BYTES_MAX), EXPECTED_LENGTH));
     }
@@ -40,9 +57,27 @@ pub fn parse(input: &str) -> Result<Fact, ParseError> {
     Ok(fact)
 }
 
-/// False when no spelling of `input` can print longer than the limit: each comma adds at most one space.
+/// False when no spelling of `input` can print longer than the limit: each comma adds at most one space, and the normal
+/// form of another character is at most three times as long.
 fn printed_can_exceed_limit(input: &str) -> bool {
-    input.len() * 2 + 1 > STATEMENT_BYTES_MAX
+    input.len() * 3 + 1 > STATEMENT_BYTES_MAX
+}
+
+/// Offset in `word` of the first mark that is no part of a letter; of the word's end where there is none.
+fn loose_mark(word: &str) -> usize {
+    let mut letter_at = 0;
+    for (at, letter) in word.char_indices().chain([(word.len(), 'a')]) {
+        if is_combining_mark(letter) && !continues_word(letter) {
+            continue;
+        }
+        let with_marks = &word[letter_at..at];
+        if !normal(with_marks).chars().all(continues_word) {
+            let mark = with_marks.find(|letter| !continues_word(letter));
+            return letter_at + mark.unwrap_or(0);
+        }
+        letter_at = at;
+    }
+    word.len()
 }
 
 pub(super) fn starts_word(letter: char) -> bool {
@@ -55,14 +90,18 @@ pub(super) fn continues_word(letter: char) -> bool {
 
 /// `text` as one number with nothing around it.
 pub(super) fn whole_number(text: &str) -> Option<Number> {
-    let mut parser = Parser { input: text, at: 0 };
+    let mut parser = Parser { input: text, at: 0, form: normal };
     parser.number().ok().filter(|_| parser.at == text.len())
 }
+
+/// How a text is brought to its one form.
+type Form = fn(&str) -> Cow<'_, str>;
 
 struct Parser<'a> {
     input: &'a str,
     /// Byte offset of the next character; always on a character's boundary.
     at: usize,
+    form: Form,
 }
 
 impl Parser<'_> {
@@ -128,9 +167,16 @@ impl Parser<'_> {
         if !rest.starts_with(starts_word) {
             return Err(self.error(expected));
         }
-        let length = rest.find(|letter| !continues_word(letter)).unwrap_or(rest.len());
+        // Marks are part of a letter where Unicode has one for both, such as `é`.
+        let is_part = |letter| continues_word(letter) || is_combining_mark(letter);
+        let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+        let word = (self.form)(&rest[..length]);
+        if !word.chars().all(continues_word) {
+            self.at += loose_mark(&rest[..length]);
+            return Err(self.error(expected));
+        }
         self.at += length;
-        Ok(Word(rest[..length].into()))
+        Ok(Word(word.into()))
     }
 
     fn number(&mut self) -> Result<Number, ParseError> {
@@ -189,7 +235,7 @@ impl Parser<'_> {
             match self.peek_byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text.into());
+                    return Ok((self.form)(&text).into());
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(_) => return Err(self.error("an escape for this control character")),
@@ -305,6 +351,23 @@ mod tests {
         let error = parse("Größe(é,)").unwrap_err();
         assert_eq!((error.byte_offset, error.column), (11, 9));
         assert_eq!(error.to_string(), format!("expected {EXPECTED_ARGUMENT} at column 9"));
+    }
+
+    #[test]
+    fn an_accent_is_part_of_its_letter_and_a_loose_one_is_refused_where_it_stands() {
+        let prints = |input: &str| parse(input).unwrap().to_string();
+        assert_eq!(prints("Cafe\u{301}(e\u{301}t, \"e\u{301}\")"), "Café(ét, \"é\").");
+        assert_eq!(
+            prints("P(\"\\u0065\\u0301\", \u{212b})"),
+            "P(\"é\", Å).",
+            "by escapes, and the sign of a unit"
+        );
+        assert_eq!(prints("P(\u{1112}\u{1161}\u{11ab})"), "P(한).", "letters that join");
+        assert_eq!(prints("P(\"ﬁ\")"), "P(\"ﬁ\").", "what only looks alike stays");
+        // `q` has no form with an accent.
+        fails("P(e\u{301}q\u{301}a)", 6, EXPECTED_ARGUMENT);
+        fails("P(\u{301}a)", 3, EXPECTED_ARGUMENT);
+        fails("P\u{301}q\u{301}(a)", 4, "a predicate, or `-` and a predicate");
     }
 
     #[test]

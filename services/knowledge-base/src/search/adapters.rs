@@ -1,18 +1,25 @@
 //! Which adapter answers: the primary while it works, else the fallback, and what both did lately.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chassis::observe;
+use tokio::sync::Semaphore;
 
 use super::breaker::{Breaker, Circuit, Statistics};
-use super::primary::{Failure, Primary, Ranked};
+use super::primary::{Failure, Primary, Ranked, together};
 use super::scan::{self, Scan, Words};
 use super::{
     Adapter, Content, FALLBACK_TIME_MAX, Found, Mode, Nearest, Place, Question, SearchError, beginning,
-    fused, with_cosines, with_shares,
+    with_cosines, with_shares,
 };
 use crate::store::{ReadError, Store};
+
+/// Scans at once: each reads all there is, and takes a core for that.
+const SCANS_AT_ONCE: usize = 2;
+
+/// Longest wait for a turn to scan: about what one scan takes. Beyond it a search is refused (503).
+const SCAN_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Which adapters the settings leave on.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +60,8 @@ struct Inner {
     store: Store,
     primary: Primary,
     switches: Switches,
+    /// Turns of the fallback.
+    scans: Semaphore,
     // Protect a few numbers each; held for a look or a change, never over an await.
     primary_breaker: Mutex<Breaker>,
     fallback_breaker: Mutex<Breaker>,
@@ -100,7 +109,8 @@ impl Searcher {
     pub fn new(store: Store, nearest: Arc<dyn Nearest>, switches: Switches) -> Self {
         let primary = Primary::new(store.clone(), nearest);
         let (primary_breaker, fallback_breaker) = Default::default();
-        Self(Arc::new(Inner { store, primary, switches, primary_breaker, fallback_breaker }))
+        let scans = Semaphore::new(SCANS_AT_ONCE);
+        Self(Arc::new(Inner { store, primary, switches, scans, primary_breaker, fallback_breaker }))
     }
 
     /// Answers a question.
@@ -133,6 +143,9 @@ impl Searcher {
         if !inner.switches.fallback {
             return Err(SearchError::NoAdapter);
         }
+        // Who waits too long says nothing of the adapter.
+        let turn = tokio::time::timeout(SCAN_WAIT_MAX, inner.scans.acquire()).await;
+        let _turn = turn.map_err(|_| ReadError::Overloaded)?.map_err(|_| ReadError::Closed)?;
         let trial = Trial::begin(&inner.fallback_breaker).ok_or(SearchError::NoAdapter)?;
         let scan = tokio::time::timeout(FALLBACK_TIME_MAX, scan(&inner.store, question));
         match observe::stage("scan", scan).await {
@@ -197,13 +210,13 @@ async fn scan(store: &Store, question: &Question) -> Result<(Ranked, Mode), Read
     match &question.place {
         Place::Facts(min_confidence) => {
             let Some(words) = words else { return Ok((nothing(store), Mode::Text)) };
-            let scan = scan::facts(store, &words, *min_confidence, limit).await?;
+            let scan = scan::facts(store, words, *min_confidence, limit).await?;
             Ok((text(scan.map(Content::Fact)), Mode::Text))
         }
         Place::Documents(collection, filter) => {
             let by_words = match words.filter(|_| question.mode != Mode::Vector) {
                 Some(words) => {
-                    let scan = scan::documents(store, collection.id, &words, filter, limit).await?;
+                    let scan = scan::documents(store, collection.id, words, filter, limit).await?;
                     Some(text(scan.map(Content::Document)))
                 }
                 None => None,
@@ -217,9 +230,7 @@ async fn scan(store: &Store, question: &Question) -> Result<(Ranked, Mode), Read
                 None => None,
             };
             Ok(match (by_words, by_meaning) {
-                (Some(text), Some(vector)) => {
-                    ((fused(text.0, vector.0, limit), text.1, text.2), Mode::Hybrid)
-                }
+                (Some(text), Some(vector)) => (together(text, vector, limit), Mode::Hybrid),
                 (Some(text), None) => (text, Mode::Text),
                 (None, Some(vector)) => (vector, Mode::Vector),
                 (None, None) => (nothing(store), question.mode),

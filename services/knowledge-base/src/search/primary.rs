@@ -8,11 +8,11 @@ use tokio::sync::Semaphore;
 
 use super::fusion::FUSED_PLACES_MIN;
 use super::{
-    Content, Item, Mode, Nearest, NearestError, Place, Question, VECTOR_SEARCHES_AT_ONCE, fused,
+    Content, Item, Mode, Near, Nearest, NearestError, Place, Question, VECTOR_SEARCHES_AT_ONCE, fused,
     with_cosines, with_shares,
 };
 use crate::embed::Vector;
-use crate::store::{DocumentId, Epoch, FactId, ReadError, Revision, Seen, Store, TextQuery};
+use crate::store::{DocumentId, Epoch, FactId, ReadError, Revision, Store, TextQuery};
 
 /// Documents that a filter may name one by one; beyond it most that lie near pass it anyway, and are looked at in turn.
 const ALLOWED_MAX: usize = 50_000;
@@ -34,16 +34,24 @@ pub enum Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Damaged(_) | ReadError::Failed(_) | ReadError::TooSlow => {
-                Self::Broken(error.to_string())
+            ReadError::Damaged(_) | ReadError::Failed(_) => Self::Broken(error.to_string()),
+            ReadError::Behind => Self::Building,
+            // A scan would take longer, and make the load that slows this down greater.
+            ReadError::TooSlow | ReadError::Overloaded | ReadError::Unavailable | ReadError::Closed => {
+                Self::Refused(error)
             }
-            ReadError::Overloaded | ReadError::Unavailable | ReadError::Closed => Self::Refused(error),
         }
     }
 }
 
 /// What was found and the state it was found in.
 pub type Ranked = (Vec<Item>, Revision, Epoch);
+
+/// What was found by words and by meaning, as one; the older state is true of both.
+pub fn together(text: Ranked, vector: Ranked, limit: usize) -> Ranked {
+    let (revision, epoch) = if text.1 <= vector.1 { (text.1, text.2) } else { (vector.1, vector.2) };
+    (fused(text.0, vector.0, limit), revision, epoch)
+}
 
 /// The adapter. Cheap to clone.
 #[derive(Clone)]
@@ -75,8 +83,7 @@ impl Primary {
                     self.by_words(question, words, places),
                     self.by_meaning(question, vector, places)
                 )?;
-                let oldest = if text.1 <= vector.1 { (text.1, text.2) } else { (vector.1, vector.2) };
-                Ok((fused(text.0, vector.0, question.limit), oldest.0, oldest.1))
+                Ok(together(text, vector, question.limit))
             }
             // Words without a meaning that the model knows are still words.
             (Mode::Hybrid, Some(words), None) => self.by_words(question, words, question.limit).await,
@@ -126,14 +133,13 @@ impl Primary {
         };
         let mut candidates = if is_filtered { limit * 4 } else { limit };
         loop {
-            let nearest = self.nearest(question, vector, candidates, allowed.clone()).await?;
-            let found = nearest.len();
-            let seen = self.look_up(&question.place, nearest).await?;
-            if seen.value.len() >= limit || found < candidates || candidates >= CANDIDATES_MAX || !is_filtered
-            {
-                let mut items = seen.value;
+            let near = self.nearest(question, vector, candidates, allowed.clone()).await?;
+            let found = near.numbers.len();
+            let mut items = self.look_up(&question.place, near.numbers).await?;
+            if items.len() >= limit || found < candidates || candidates >= CANDIDATES_MAX || !is_filtered {
                 items.truncate(limit);
-                return Ok((with_cosines(items), seen.revision, seen.epoch));
+                // What was looked up is newer, but what the index did not know yet is not among it.
+                return Ok((with_cosines(items), near.position.revision, near.position.epoch));
             }
             candidates = (candidates * 4).min(CANDIDATES_MAX);
         }
@@ -157,7 +163,7 @@ impl Primary {
         vector: &Vector,
         limit: usize,
         allowed: Option<Arc<HashSet<u64>>>,
-    ) -> Result<Vec<(u64, f32)>, Failure> {
+    ) -> Result<Near, Failure> {
         let turn = Arc::clone(&self.vector_searches).acquire_owned().await;
         let (nearest, collection, vector) =
             (Arc::clone(&self.nearest), question.place.collection(), vector.clone());
@@ -178,33 +184,28 @@ impl Primary {
 
     /// What the numbers stand for, in their order. One that the place does not let through, or that is gone by now, is
     /// left out.
-    async fn look_up(
-        &self,
-        place: &Place,
-        nearest: Vec<(u64, f32)>,
-    ) -> Result<Seen<Vec<(f64, Content)>>, Failure> {
-        let (contents, revision, epoch, elapsed) = match place {
+    async fn look_up(&self, place: &Place, nearest: Vec<(u64, f32)>) -> Result<Vec<(f64, Content)>, Failure> {
+        let (contents, elapsed) = match place {
             Place::Facts(min_confidence) => {
                 let ids = nearest.iter().map(|(number, _)| FactId(*number)).collect();
                 let seen = self.store.facts(ids).await?;
                 let least = min_confidence.map_or(0.0, crate::store::Confidence::get);
                 let facts = seen.value.into_iter().filter(|fact| fact.confidence >= least);
-                (facts.map(Content::Fact).collect::<Vec<_>>(), seen.revision, seen.epoch, seen.elapsed)
+                (facts.map(Content::Fact).collect::<Vec<_>>(), seen.elapsed)
             }
             Place::Documents(collection, filter) => {
                 let ids = nearest.iter().map(|(number, _)| DocumentId(*number)).collect();
                 let seen = self.store.documents(collection.id, ids, filter.clone()).await?;
                 let documents = seen.value.into_iter().map(Content::Document).collect::<Vec<_>>();
-                (documents, seen.revision, seen.epoch, seen.elapsed)
+                (documents, seen.elapsed)
             }
         };
         observe::record_stage("read", elapsed);
         let mut by_number: std::collections::HashMap<u64, Content> =
             contents.into_iter().map(|content| (content.number(), content)).collect();
-        let value = nearest
+        let found = nearest
             .into_iter()
-            .filter_map(|(number, cosine)| Some((f64::from(cosine), by_number.remove(&number)?)))
-            .collect();
-        Ok(Seen { value, revision, epoch, elapsed })
+            .filter_map(|(number, cosine)| Some((f64::from(cosine), by_number.remove(&number)?)));
+        Ok(found.collect())
     }
 }

@@ -2,7 +2,7 @@
 //! there is.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use crate::embed::Vector;
 use crate::store::{
@@ -10,8 +10,11 @@ use crate::store::{
     Revision, Store, StoredDocument, StoredFact, TextQuery,
 };
 
-/// Rows that are read at a time.
-const PAGE_ROWS: usize = 500;
+/// Documents that are read at a time: some megabytes at most.
+const PAGE_DOCUMENTS: usize = 100;
+
+/// Vectors that are read at a time: as much.
+const PAGE_VECTORS: usize = 500;
 
 /// Something and how well it fits, kept by a heap of the best.
 #[derive(Debug)]
@@ -127,21 +130,24 @@ fn words_in(text: &str) -> impl Iterator<Item = String> {
 /// [`ReadError`] of the store.
 pub async fn facts(
     store: &Store,
-    words: &Words,
+    words: Words,
     min_confidence: Option<Confidence>,
     limit: usize,
 ) -> Result<Scan<StoredFact>, ReadError> {
     let mut export = store.export().await?;
-    let mut best = Best::new(limit);
+    let mut state = (Best::new(limit), words);
     while let Some(facts) = export.next().await? {
-        for fact in facts {
-            let sure = min_confidence.is_none_or(|least| fact.confidence >= least.get());
-            if let Some(score) = words.score(&fact.statement).filter(|_| sure) {
-                best.offer(score, fact.id.0, fact);
+        state = aside(state, move |(best, words)| {
+            for fact in facts {
+                let sure = min_confidence.is_none_or(|least| fact.confidence >= least.get());
+                if let Some(score) = words.score(&fact.statement).filter(|_| sure) {
+                    best.offer(score, fact.id.0, fact);
+                }
             }
-        }
+        })
+        .await?;
     }
-    Ok(Scan { best: best.into_vec(), revision: export.revision, epoch: export.epoch })
+    Ok(Scan { best: state.0.into_vec(), revision: export.revision, epoch: export.epoch })
 }
 
 /// The best documents of a collection by words.
@@ -151,22 +157,29 @@ pub async fn facts(
 pub async fn documents(
     store: &Store,
     collection: CollectionId,
-    words: &Words,
+    words: Words,
     filter: &MetadataFilter,
     limit: usize,
 ) -> Result<Scan<StoredDocument>, ReadError> {
-    let (mut best, mut after) = (Best::new(limit), DocumentId(0));
+    let (mut state, mut after) = ((Best::new(limit), words), DocumentId(0));
+    // Later pages are newer; what is true of all of them is the first one's state.
+    let mut first = None;
     loop {
-        let page = store.list_documents(collection, filter.clone(), after, PAGE_ROWS).await?;
-        let Some(last) = page.value.last().map(|document| document.id) else {
-            return Ok(Scan { best: best.into_vec(), revision: page.revision, epoch: page.epoch });
+        let page = store.list_documents(collection, filter.clone(), after, PAGE_DOCUMENTS).await?;
+        let last = page.value.last().map(|document| document.id);
+        let (revision, epoch) = first.get_or_insert((page.revision, page.epoch));
+        let Some(last) = last else {
+            return Ok(Scan { best: state.0.into_vec(), revision: *revision, epoch: epoch.clone() });
         };
         after = last;
-        for document in page.value {
-            if let Some(score) = words.score(&document.content) {
-                best.offer(score, document.id.0, document);
+        state = aside(state, move |(best, words)| {
+            for document in page.value {
+                if let Some(score) = words.score(&document.content) {
+                    best.offer(score, document.id.0, document);
+                }
             }
-        }
+        })
+        .await?;
     }
 }
 
@@ -181,28 +194,39 @@ pub async fn nearest(
     filter: &MetadataFilter,
     limit: usize,
 ) -> Result<Scan<StoredDocument>, ReadError> {
-    // Of those that lie nearest some may not pass the filter, so all that might are kept by number alone.
-    let mut best = Best::new(if filter.is_empty() { limit } else { usize::MAX >> 1 });
+    let wanted = collection.id;
+    // Of those that lie nearest some may not pass the filter, so all are kept, by number alone. One that is replaced
+    // meanwhile is told again.
+    let mut state = (HashMap::new(), query.clone());
     let mut after = Revision(0);
     let (revision, epoch) = loop {
-        let part = store.document_delta(after, PAGE_ROWS).await?;
+        let part = store.document_delta(after, PAGE_VECTORS).await?;
         let DeltaAnswer::Delta(delta) = part.value else { break (part.revision, part.epoch) };
-        for row in delta.changed.into_iter().filter(|row| row.collection == collection.id) {
-            if let Some(vector) = row.vector {
-                best.offer(f64::from(query.cosine(&vector)), row.id.0, row.id);
-            }
-        }
         after = delta.upto;
-        if delta.upto >= part.revision {
+        state = aside(state, move |(cosines, query)| {
+            for row in delta.changed.into_iter().filter(|row| row.collection == wanted) {
+                let cosine = row.vector.map(|vector| f64::from(query.cosine(&vector)));
+                match cosine {
+                    Some(cosine) => cosines.insert(row.id, cosine),
+                    None => cosines.remove(&row.id),
+                };
+            }
+            for id in delta.removed {
+                cosines.remove(&id);
+            }
+        })
+        .await?;
+        if after >= part.revision {
             break (part.revision, part.epoch);
         }
     };
-    let ranked = best.into_vec();
+    let mut ranked: Vec<(DocumentId, f64)> = state.0.into_iter().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut found = Vec::with_capacity(limit);
     for chunk in ranked.chunks(limit.max(1)) {
-        let ids = chunk.iter().map(|(_, id)| *id).collect();
+        let ids = chunk.iter().map(|(id, _)| *id).collect();
         let documents = store.documents(collection.id, ids, filter.clone()).await?.value;
-        for (score, id) in chunk {
+        for (id, score) in chunk {
             found.extend(documents.iter().find(|one| one.id == *id).map(|one| (*score, one.clone())));
         }
         if found.len() >= limit {
@@ -211,6 +235,19 @@ pub async fn nearest(
     }
     found.truncate(limit);
     Ok(Scan { best: found, revision, epoch })
+}
+
+/// Does a page's work on a thread that serves nobody.
+async fn aside<T: Send + 'static>(
+    mut state: T,
+    work: impl FnOnce(&mut T) + Send + 'static,
+) -> Result<T, ReadError> {
+    let working = tokio::task::spawn_blocking(move || {
+        work(&mut state);
+        state
+    });
+    // It panicked, or the process stops.
+    working.await.map_err(|_| ReadError::Closed)
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chassis::Metrics;
 use tokio::sync::watch;
 
-use super::{Nearest, NearestError};
+use super::{Near, Nearest, NearestError};
 use crate::embed::Vector;
 use crate::store::{CollectionId, Revision, Store};
 use crate::vector::{Builders, BuildersOptions, DocumentVectors, FactVectors, FollowError, Position};
+
+/// Gauge: the revision that the indexes of vectors have reached; `of` is `facts` or `documents`.
+pub const METRIC_VECTORS_REVISION: &str = "bywash_kb_vectors_revision";
 
 /// What there is to search. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,10 +31,21 @@ impl Vectors {
     ///
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
-    pub fn start(store: &Store, directory: &Path) -> Result<Self, FollowError> {
+    pub fn start(store: &Store, directory: &Path, metrics: &Metrics) -> Result<Self, FollowError> {
+        let reached = metrics.gauges(
+            METRIC_VECTORS_REVISION,
+            "The revision that the indexes of vectors have reached.",
+            &["of"],
+        );
+        let reached = |of| reached.with_label_values(&[of]);
         let builders = Builders::start(BuildersOptions::default()).map_err(FollowError::Thread)?;
-        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders)?;
-        let documents = DocumentVectors::start(store.clone(), &directory.join("documents"), &builders)?;
+        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders, reached("facts"))?;
+        let documents = DocumentVectors::start(
+            store.clone(),
+            &directory.join("documents"),
+            &builders,
+            reached("documents"),
+        )?;
         Ok(Self(Some(Arc::new(Followers { facts, documents }))))
     }
 
@@ -49,10 +64,10 @@ impl Vectors {
         })
     }
 
-    /// Puts the indexes on disk and ends their threads, once nobody else holds them. Blocks for that long.
-    pub fn finish(self) {
-        // Who still holds them is a request that was cut off; what is not on disk is taken from the store again.
-        if let Some(followers) = self.0.and_then(Arc::into_inner) {
+    /// Puts the indexes on disk and ends their threads. Blocks for that long. A search that is still under way finds
+    /// what it finds.
+    pub fn finish(&self) {
+        if let Some(followers) = &self.0 {
             followers.facts.finish();
             followers.documents.finish();
         }
@@ -71,16 +86,20 @@ impl Nearest for Vectors {
         query: &Vector,
         limit: usize,
         allowed: Option<&dyn Fn(u64) -> bool>,
-    ) -> Result<Vec<(u64, f32)>, NearestError> {
+    ) -> Result<Near, NearestError> {
         let followers = self.0.as_ref().ok_or(NearestError::Building)?;
-        let exact = self.exact(collection).is_some_and(|exact| exact.borrow().is_some());
+        // Before the search: what is taken in meanwhile may be found or not.
+        let exact = self.exact(collection).and_then(|exact| exact.borrow().clone());
+        let position = exact.ok_or(NearestError::Building)?;
         let index = if collection == CollectionId::FACTS {
             Some(Arc::clone(followers.facts.index()))
         } else {
             followers.documents.index(collection)
         };
-        let index = index.filter(|_| exact).ok_or(NearestError::Building)?;
-        index.search(query, limit, allowed).map_err(|error| NearestError::Failed(error.to_string()))
+        let index = index.ok_or(NearestError::Building)?;
+        let numbers = index.search(query, limit, allowed);
+        let numbers = numbers.map_err(|error| NearestError::Failed(error.to_string()))?;
+        Ok(Near { numbers, position })
     }
 
     fn is_ready(&self) -> bool {

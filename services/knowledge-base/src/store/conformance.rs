@@ -5,7 +5,7 @@ use super::backend::{Added, BatchAdded, DeltaAnswer, FactRow, Filter, Updated, W
 use super::model::{Confidence, Context, Digest, FactId, NewFact, Origin, Revision, UnixMillis};
 use super::text::TextQuery;
 use super::{Backend, Store};
-use crate::grammar::parse;
+use crate::grammar::{parse, parse_kept};
 
 /// A backend under test: opened, and opened again after all its users are gone.
 pub trait Opener {
@@ -252,6 +252,26 @@ pub async fn an_update_to_what_another_fact_says_is_refused_and_one_to_the_same_
     assert!(matches!(update(1, "P( 1 )").await.outcome, Updated::Done(_)));
     assert_eq!(update(3, "P(3)").await.outcome, Updated::Missing);
     assert_eq!(store.snapshot().revision, Revision(1));
+}
+
+pub async fn a_fact_from_before_texts_had_one_form_is_found_changed_and_deleted_as_it_is(
+    opener: &mut impl Opener,
+) {
+    let store = opener.open().await;
+    let old = |text| NewFact::new(&parse_kept(text).unwrap(), Context::default(), Confidence::DEFAULT);
+    for text in ["P(\"cafe\u{301}\", a)", "P(\u{212b}, b)"] {
+        store.add(old(text), origin()).await.unwrap();
+    }
+    let entity = |entity: &str| Filter { entity: Some(entity.to_owned()), ..Filter::default() };
+    let found = store.list(entity("cafe\u{301}"), FactId(0), 10).await.unwrap().value;
+    assert_eq!(found.iter().map(|fact| fact.id).collect::<Vec<_>>(), [FactId(1)]);
+    let updated = store.update(FactId(1), fact("P(\"cafe\u{301}\", a)"), origin()).await.unwrap();
+    assert!(matches!(&updated.outcome, Updated::Done(fact) if fact.statement == "P(\"café\", a)."));
+    store.delete(FactId(2), origin()).await.unwrap();
+    for (name, count) in [("café", 1), ("cafe\u{301}", 0), ("\u{212b}", 0)] {
+        assert_eq!(store.list(entity(name), FactId(0), 10).await.unwrap().value.len(), count, "{name}");
+    }
+    assert!(matches!(store.add(old("P(\u{212b}, b)"), origin()).await.unwrap().outcome, Added::New { .. }));
 }
 
 pub async fn a_deleted_fact_is_gone_everywhere_and_its_number_is_never_given_again(opener: &mut impl Opener) {

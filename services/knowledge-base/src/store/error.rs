@@ -31,12 +31,15 @@ pub enum WriteError {
 /// Why a read gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
-    /// Too many wait already.
-    #[error("the readers' queue is full")]
+    /// Too many wait already, or it waited too long for its turn.
+    #[error("too many reads are waiting")]
     Overloaded,
-    /// It took or waited too long, or its answer was not taken.
+    /// It took too long, or its answer was not taken.
     #[error("the read took too long")]
     TooSlow,
+    /// The index for search is behind what has been written, and did not catch up in time.
+    #[error("the index for search is behind")]
+    Behind,
     /// The database is away.
     #[error("the database cannot be reached")]
     Unavailable,

@@ -226,6 +226,28 @@ pub struct StoredFact {
     pub revision: Revision,
 }
 
+impl StoredFact {
+    /// Whether it is what `fact` says.
+    pub fn is_as(&self, fact: &NewFact) -> bool {
+        self.statement == fact.statement()
+            && self.context == fact.context.as_str()
+            && self.confidence.total_cmp(&fact.confidence.get()).is_eq()
+    }
+
+    /// It as `fact` says from then on.
+    pub fn changed(&self, fact: &NewFact, updated_at: UnixMillis, revision: Revision) -> Self {
+        Self {
+            id: self.id,
+            statement: fact.statement().to_owned(),
+            context: fact.context.as_str().to_owned(),
+            confidence: fact.confidence.get(),
+            created_at: self.created_at,
+            updated_at: Some(updated_at),
+            revision,
+        }
+    }
+}
+
 /// Who writes, and within which request.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {

@@ -7,8 +7,8 @@ use chassis::Metrics;
 use super::conformance::{self, Opener};
 use super::document_conformance;
 use super::postgres::testing::Database;
-use super::testing::Directory;
 use super::{SqliteOptions, SqliteStore, Store, StoreMetrics, StoreThreads};
+use crate::testing::Directory;
 
 struct Sqlite {
     directory: Directory,
@@ -66,6 +66,7 @@ promises! {
         a_change_is_old_only_before_both_limits,
         an_update_keeps_the_number_and_is_found_as_it_is_now,
         an_update_to_what_another_fact_says_is_refused_and_one_to_the_same_is_no_change,
+        a_fact_from_before_texts_had_one_form_is_found_changed_and_deleted_as_it_is,
         a_deleted_fact_is_gone_everywhere_and_its_number_is_never_given_again,
         a_delta_tells_rows_as_they_are_now_and_what_is_gone,
         a_delta_in_parts_tells_each_change_whole,

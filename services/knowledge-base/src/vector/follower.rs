@@ -12,11 +12,13 @@ mod document_tests;
 #[cfg(test)]
 mod fact_tests;
 
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chassis::Shutdown;
 use chassis::shutdown::Trigger;
+use prometheus::IntGauge;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -94,24 +96,26 @@ trait Following: Send + 'static {
 struct Follower {
     exact: watch::Receiver<Option<Position>>,
     stop: Trigger,
-    thread: JoinHandle<()>,
+    /// Taken by who waits for its end.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Follower {
     /// Starts it, within a Tokio runtime.
-    fn start(store: Store, following: impl Following) -> Result<Self, FollowError> {
+    fn start(store: Store, following: impl Following, reached: IntGauge) -> Result<Self, FollowError> {
         let (stop, shutdown) = Shutdown::manual();
         let (sender, exact) = watch::channel(None);
-        let task = Task { store, following, exact: sender, shutdown, persisted_at: Instant::now() };
+        let task = Task { store, following, exact: sender, reached, shutdown, persisted_at: Instant::now() };
         let runtime = Handle::current();
         let thread = std::thread::Builder::new().name("vector-follow".to_owned());
         let thread = thread.spawn(move || task.run(&runtime)).map_err(FollowError::Thread)?;
-        Ok(Self { exact, stop, thread })
+        Ok(Self { exact, stop, thread: Mutex::new(Some(thread)) })
     }
 
     /// Waits for its end, which [`Trigger::request`] and a stop of its indexes bring about.
-    fn join(self) {
-        if self.thread.join().is_err() {
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a thread that follows the store for a vector index has panicked");
         }
     }
@@ -121,6 +125,8 @@ struct Task<F> {
     store: Store,
     following: F,
     exact: watch::Sender<Option<Position>>,
+    /// Shows the revision that was taken last.
+    reached: IntGauge,
     shutdown: Shutdown,
     persisted_at: Instant,
 }
@@ -194,6 +200,8 @@ impl<F: Following> Task<F> {
             }
             Ok(Taken::Applied { newest }) => {
                 let position = self.following.position();
+                let revision = position.as_ref().map_or(0, |position| position.revision.0);
+                self.reached.set(i64::try_from(revision).unwrap_or(i64::MAX));
                 if position.as_ref().is_some_and(|position| position.revision < newest) {
                     return Ok(Next::GoOn);
                 }

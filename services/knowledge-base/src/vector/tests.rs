@@ -9,9 +9,9 @@ mod recall;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::testing::Directory;
 use super::*;
 use crate::store::{Epoch, Revision};
+use crate::testing::Directory;
 
 /// Longer than any of these tests builds; one that gets there hangs.
 const BUILT_WITHIN: Duration = Duration::from_secs(60);

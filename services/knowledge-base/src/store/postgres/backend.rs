@@ -21,9 +21,7 @@ use super::super::text::TextQuery;
 use super::facts::Addition;
 use super::job::Job;
 use super::pool::Reading;
-use super::{
-    PostgresStore, delta, document_queries, documents, fact_queries, facts, leader, log, spawn_sweeper,
-};
+use super::{PostgresStore, delta, document_queries, documents, fact_queries, facts, leader, log};
 
 /// Facts that an export reads and hands on at a time.
 const EXPORT_CHUNK: usize = 256;
@@ -33,6 +31,9 @@ const EXPORT_CHUNKS_AHEAD: usize = 2;
 
 /// An export whose client takes nothing for that long is ended: its transaction keeps dead rows from being freed.
 const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// As is one that takes longer than that in all: half a million facts take seconds, and a slow line some minutes.
+const EXPORT_TIME_MAX: Duration = Duration::from_secs(600);
 
 #[async_trait]
 impl Backend for PostgresStore {
@@ -99,7 +100,7 @@ impl Backend for PostgresStore {
                 Box::pin(async move { documents::delete_collection(transaction, &name, &origin).await })
             })
             .await?;
-        spawn_sweeper(self.writes.downgrade());
+        self.sweeper.wake();
         Ok(written)
     }
 
@@ -152,7 +153,7 @@ impl Backend for PostgresStore {
     }
 
     async fn facts(&self, ids: Vec<FactId>) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let facts = fact_queries::facts(&mut reading, &ids).await?;
         Ok(reading.seen(facts).await)
     }
@@ -163,13 +164,14 @@ impl Backend for PostgresStore {
         after: FactId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let pool = if filter == Filter::default() { &self.reads } else { &self.search_reads };
+        let mut reading = pool.begin().await?;
         let facts = fact_queries::list(&mut reading, &filter, after, limit).await?;
         Ok(reading.seen(facts).await)
     }
 
     async fn known(&self, facts: Vec<NewFact>) -> Result<Seen<Vec<bool>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let known = fact_queries::known(&mut reading, &facts).await?;
         Ok(reading.seen(known).await)
     }
@@ -184,11 +186,12 @@ impl Backend for PostgresStore {
     }
 
     async fn export(&self) -> Result<Export, ReadError> {
-        let reading = self.heavy_reads.begin().await?;
+        let reading = self.exports.begin().await?;
         let (epoch, revision) = (reading.epoch.clone(), reading.revision);
         let (sender, chunks) = mpsc::channel(EXPORT_CHUNKS_AHEAD);
         tokio::spawn(async move {
-            if let Err(error) = export_to(reading, &sender).await {
+            let exporting = tokio::time::timeout(EXPORT_TIME_MAX, export_to(reading, &sender)).await;
+            if let Err(error) = exporting.unwrap_or(Err(ReadError::TooSlow)) {
                 // A client that does not take the facts may not take this either.
                 let _ = sender.try_send(Err(error));
             }
@@ -218,7 +221,7 @@ impl Backend for PostgresStore {
         ids: Vec<DocumentId>,
         filter: MetadataFilter,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let documents = document_queries::documents(&mut reading, collection, &ids, &filter).await?;
         Ok(reading.seen(documents).await)
     }
@@ -230,7 +233,8 @@ impl Backend for PostgresStore {
         after: DocumentId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let pool = if filter.is_empty() { &self.reads } else { &self.search_reads };
+        let mut reading = pool.begin().await?;
         let documents = document_queries::list(&mut reading, collection, &filter, after, limit).await?;
         Ok(reading.seen(documents).await)
     }
@@ -251,7 +255,7 @@ impl Backend for PostgresStore {
         filter: MetadataFilter,
         limit: usize,
     ) -> Result<Seen<Option<Vec<DocumentId>>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let matching = document_queries::matching(&mut reading, collection, &filter, limit).await?;
         Ok(reading.seen(matching).await)
     }
@@ -261,7 +265,7 @@ impl Backend for PostgresStore {
         after: Revision,
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<FactRow, FactId>>, ReadError> {
-        let mut reading = self.heavy_reads.begin().await?;
+        let mut reading = self.follower_reads.begin_patiently().await?;
         let delta = delta::facts(&mut reading, after, rows_max).await?;
         Ok(reading.seen(delta).await)
     }
@@ -271,7 +275,7 @@ impl Backend for PostgresStore {
         after: Revision,
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<DocumentRow, DocumentId>>, ReadError> {
-        let mut reading = self.heavy_reads.begin().await?;
+        let mut reading = self.follower_reads.begin_patiently().await?;
         let delta = delta::documents(&mut reading, after, rows_max).await?;
         Ok(reading.seen(delta).await)
     }
@@ -282,7 +286,7 @@ impl Backend for PostgresStore {
         rows_max: usize,
         bytes_max: usize,
     ) -> Result<Seen<Vec<Change>>, ReadError> {
-        let mut reading = self.reads.begin().await?;
+        let mut reading = self.search_reads.begin().await?;
         let changes = log::changes(&mut reading, from, rows_max, bytes_max).await?;
         Ok(reading.seen(changes).await)
     }

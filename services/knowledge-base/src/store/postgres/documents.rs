@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use chassis::time::rfc3339;
-use proto_schemas::v1::{CollectionCreated, CollectionDeleted, DocumentsChanged, DocumentsDeleted};
 use tokio_postgres::Row;
 
-use super::super::backend::{BATCH_DELETE_MAX, CollectionMade, DocumentsPut};
+use super::super::backend::{CollectionMade, DocumentsPut};
 use super::super::documents::{
     COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DocumentKey, NewCollection, NewDocument,
 };
-use super::super::model::{FactId, Origin, Revision, UnixMillis};
+use super::super::events;
+use super::super::model::{Origin, Revision, UnixMillis};
 use super::connection::{Connection, Value};
 use super::document_queries as queries;
 use super::error::Error;
@@ -52,15 +51,10 @@ pub async fn create_collection(
     ];
     transaction.connection.execute(sql, &values).await?;
     transaction.position.next_collection += 1;
-    let event = CollectionCreated {
-        collection: new.name.as_str().to_owned(),
-        embedding_model: new.model.clone(),
-        dimension: FactId(new.dimension as u64).as_f64(),
-        created_at: rfc3339(created_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let collection = Collection { id, made_as: new.clone(), document_count: 0, created_at };
+    let event = events::collection_created(&collection, revision);
     transaction.append(&event, revision, origin, created_at);
-    Ok(CollectionMade::New(Collection { id, made_as: new.clone(), document_count: 0, created_at }))
+    Ok(CollectionMade::New(collection))
 }
 
 /// Deletes a collection. Its documents stay for [`sweep`], invisible without it.
@@ -77,12 +71,7 @@ pub async fn delete_collection(
     let deleted_at = UnixMillis::now();
     let revision = transaction.position.revision.next();
     transaction.position.document_count -= collection.document_count;
-    let event = CollectionDeleted {
-        collection: name.as_str().to_owned(),
-        document_count: FactId(collection.document_count).as_f64(),
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::collection_deleted(&collection, deleted_at, revision);
     transaction.append(&event, revision, origin, deleted_at);
     Ok(Some(collection))
 }
@@ -135,18 +124,10 @@ pub async fn put(
     if rows.ids.is_empty() {
         return Ok(Some(outcome));
     }
-    let changed: Vec<String> = rows.keys.iter().take(BATCH_DELETE_MAX).map(|key| (*key).to_owned()).collect();
-    let changed_count = rows.keys.len() as u64;
+    let event = events::documents_changed(&kept, rows.keys.iter().copied(), now, revision);
     rows.write(&mut transaction.connection, collection, revision).await?;
     transaction.position.document_count += outcome.added;
     set_count(&mut transaction.connection, collection, kept.document_count + outcome.added).await?;
-    let event = DocumentsChanged {
-        collection: kept.made_as.name.as_str().to_owned(),
-        count: FactId(changed_count).as_f64(),
-        ids: changed,
-        changed_at: rfc3339(now.to_system()),
-        revision: revision.as_f64(),
-    };
     transaction.append(&event, revision, origin, now);
     Ok(Some(outcome))
 }
@@ -178,13 +159,7 @@ pub async fn delete(
     set_count(connection, collection, kept.document_count - count_gone).await?;
     transaction.position.document_count -= count_gone;
     let deleted_at = UnixMillis::now();
-    let event = DocumentsDeleted {
-        collection: kept.made_as.name.as_str().to_owned(),
-        count: FactId(count_gone).as_f64(),
-        ids: names,
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::documents_deleted(&kept, names, deleted_at, revision);
     transaction.append(&event, revision, origin, deleted_at);
     Ok(Some(count_gone))
 }

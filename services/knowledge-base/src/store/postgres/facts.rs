@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use chassis::time::rfc3339;
-use proto_schemas::v1::{FactAdded, FactDeleted, FactUpdated, FactsImported};
 use ring::digest;
 
 use super::super::backend::{Added, BatchAdded, Updated};
 use super::super::documents::CollectionId;
+use super::super::events;
 use super::super::model::{Digest, Epoch, FactId, NewFact, Origin, Revision, StoredFact, UnixMillis};
 use super::connection::{Connection, Value};
 use super::error::Error;
@@ -108,28 +107,13 @@ fn tell(
     created_at: UnixMillis,
 ) {
     let revision = transaction.position.revision.next();
-    let time = rfc3339(created_at.to_system());
     match addition.facts.first() {
         Some((fact, _)) if addition.single => {
-            let event = FactAdded {
-                id: first_id.as_f64(),
-                statement: fact.statement().to_owned(),
-                context: fact.context.as_str().to_owned(),
-                confidence: fact.confidence.get(),
-                created_at: time,
-                revision: revision.as_f64(),
-            };
+            let event = events::fact_added(first_id, fact, created_at, revision);
             transaction.append(&event, revision, &addition.origin, created_at);
         }
         _ => {
-            let count = FactId(added).as_f64();
-            let event = FactsImported {
-                count,
-                first_id: first_id.as_f64(),
-                last_id: first_id.as_f64() + count - 1.0,
-                created_at: time,
-                revision: revision.as_f64(),
-            };
+            let event = events::facts_imported(first_id, added, created_at, revision);
             transaction.append(&event, revision, &addition.origin, created_at);
         }
     }
@@ -224,11 +208,10 @@ pub async fn update(
     origin: &Origin,
 ) -> Result<Updated, Error> {
     let Some(before) = one(&mut transaction.connection, id).await? else { return Ok(Updated::Missing) };
-    let same_statement = before.statement == fact.statement();
-    let same_confidence = before.confidence.total_cmp(&fact.confidence.get()).is_eq();
-    if same_statement && same_confidence && before.context == fact.context.as_str() {
+    if before.is_as(fact) {
         return Ok(Updated::Done(before));
     }
+    let same_statement = before.statement == fact.statement();
     let digest = digest_of(fact);
     if !same_statement
         && let Some(id) = find(&mut transaction.connection, &[&digest.0]).await?.into_values().next()
@@ -252,26 +235,10 @@ pub async fn update(
         &tokens(&fact.entity_tokens),
     ];
     transaction.connection.execute(sql, &values).await?;
-    let event = FactUpdated {
-        id: id.as_f64(),
-        statement: fact.statement().to_owned(),
-        context: fact.context.as_str().to_owned(),
-        confidence: fact.confidence.get(),
-        previous_statement: before.statement,
-        created_at: rfc3339(before.created_at.to_system()),
-        updated_at: rfc3339(updated_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let now = before.changed(fact, updated_at, revision);
+    let event = events::fact_updated(&before, &now, updated_at);
     transaction.append(&event, revision, origin, updated_at);
-    Ok(Updated::Done(StoredFact {
-        id,
-        statement: event.statement,
-        context: event.context,
-        confidence: event.confidence,
-        created_at: before.created_at,
-        updated_at: Some(updated_at),
-        revision,
-    }))
+    Ok(Updated::Done(now))
 }
 
 /// Deletes the fact `id`; what it was, where there was one.
@@ -286,12 +253,7 @@ pub async fn delete(
     note_removed(&mut transaction.connection, revision, CollectionId::FACTS, &[int(id.0)]).await?;
     transaction.position.fact_count -= 1;
     let deleted_at = UnixMillis::now();
-    let event = FactDeleted {
-        id: id.as_f64(),
-        statement: before.statement.clone(),
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::fact_deleted(&before, deleted_at, revision);
     transaction.append(&event, revision, origin, deleted_at);
     Ok(Some(before))
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use chassis::Metrics;
 
 use super::super::conformance::{batch, fact, origin};
-use super::super::testing::Directory;
 use super::super::{SqliteOptions, SqliteStore, Store, StoreMetrics};
 use super::testing::Database;
+use crate::testing::Directory;
 
 /// How long each figure is measured.
 const TIME: Duration = Duration::from_secs(4);

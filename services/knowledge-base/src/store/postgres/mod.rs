@@ -36,7 +36,6 @@ mod transaction;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
@@ -48,6 +47,7 @@ pub use open::{OpenError, StoreTasks};
 use super::backend::Written;
 use super::error::WriteError;
 use super::sqlite::READ_TIME_MAX;
+use super::sweeper::Sweeper;
 use connection::Connector;
 use error::Error;
 use facts::{Addition, AdditionDone};
@@ -60,17 +60,20 @@ use transaction::Transaction;
 /// Batches under way at once, of all bulk requests together: those of one commit and those of the next. More wait.
 const BATCHES_AT_ONCE: usize = 8;
 
-/// Pause between two steps of freeing the documents of a deleted collection, so that posts come in between.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(20);
-
 /// The store; its tasks end when it is dropped.
 pub struct PostgresStore {
     writes: mpsc::Sender<Job>,
+    /// Point reads.
     reads: Arc<Pool>,
+    /// Reads that look for something.
+    search_reads: Arc<Pool>,
     /// Reads of the relay, which no number of requests holds up.
     relay_reads: Arc<Pool>,
-    /// Reads that take long, behind which no point read waits.
-    heavy_reads: Arc<Pool>,
+    /// Reads of indexes that follow.
+    follower_reads: Arc<Pool>,
+    exports: Arc<Pool>,
+    /// Frees the documents of deleted collections.
+    sweeper: Sweeper,
     batches: Arc<Semaphore>,
     connector: Arc<Connector>,
     state: Arc<State>,
@@ -119,22 +122,12 @@ impl PostgresStore {
     }
 }
 
-/// Frees the documents of deleted collections, bit by bit, for as long as the writer is there. Replicas that do so
-/// together take turns.
-fn spawn_sweeper(writes: mpsc::WeakSender<Job>) {
-    tokio::spawn(async move {
-        while let Some(writes) = writes.upgrade() {
-            let (job, answer) =
-                Job::new(None, |transaction| Box::pin(documents::sweep(&mut transaction.connection)));
-            if writes.send(job).await.is_err() {
-                return;
-            }
-            drop(writes);
-            // What failed has been logged; the rest goes with the next deletion or start.
-            if !matches!(answer.await, Ok(Ok(Written { outcome: true, .. }))) {
-                return;
-            }
-            tokio::time::sleep(SWEEP_INTERVAL).await;
-        }
-    });
+/// Frees some of the documents of deleted collections, as a batch: posts go first. Replicas that do so together take
+/// turns.
+async fn sweep(writes: mpsc::WeakSender<Job>, batches: Arc<Semaphore>) -> Option<bool> {
+    let turn = batches.acquire_owned().await.ok()?;
+    let (job, answer) =
+        Job::new(Some(turn), |transaction| Box::pin(documents::sweep(&mut transaction.connection)));
+    writes.upgrade()?.send(job).await.ok()?;
+    Some(answer.await.ok()?.ok()?.outcome)
 }

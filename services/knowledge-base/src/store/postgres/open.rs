@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::super::metrics::StoreMetrics;
+use super::super::sweeper::Sweeper;
 use super::connection::{Connector, OptionError, PostgresOptions, Session};
 use super::error::Error;
 use super::pool::{Kind, Pool};
@@ -27,17 +28,24 @@ const OPEN_INTERVAL: Duration = Duration::from_millis(500);
 /// Making or changing tables may take long, and other replicas may be at it.
 const MIGRATION: Session = Session { statement_time_max: Duration::from_secs(600), settings: "" };
 
-/// Reads for requests: point reads take a fraction of a millisecond, and more connections only help slow ones.
+/// Point reads of requests: one takes a fraction of a millisecond, so few connections are many.
 const READS: Kind =
-    Kind { connections: 8, waiting: 256, time_max: READ_TIME_MAX, wait_max: Some(READ_TIME_MAX) };
+    Kind { connections: 6, waiting: 256, time_max: READ_TIME_MAX, wait_max: Some(READ_TIME_MAX) };
+
+/// Reads of requests that look for something, behind which no point read waits.
+const SEARCH_READS: Kind = Kind { connections: 4, ..READS };
 
 /// Reads of the relay: publishing, telling and trimming have one under way each.
 const RELAY_READS: Kind =
     Kind { connections: 2, waiting: 4, time_max: Duration::from_secs(10), wait_max: None };
 
-/// Exports, and what indexes follow: those of this program are four. One that is refused asks again.
-const HEAVY_READS: Kind =
-    Kind { connections: 3, waiting: 8, time_max: Duration::from_secs(60), wait_max: None };
+/// What indexes follow: at a start several of them read all there is.
+const FOLLOWER_READS: Kind =
+    Kind { connections: 2, waiting: 4, time_max: Duration::from_secs(60), wait_max: None };
+
+/// Exports: each holds a connection for as long as its client takes.
+const EXPORTS: Kind =
+    Kind { connections: 2, waiting: 8, time_max: Duration::from_secs(60), wait_max: Some(READ_TIME_MAX) };
 
 /// What the index for search follows with; nobody else waits behind that.
 const INDEX_READS: Kind =
@@ -124,14 +132,20 @@ impl PostgresStore {
             .map_err(|source| OpenError::Directory { path: options.data_dir.clone(), source })?;
         let indexing = follower.run(pool(INDEX_READS), state.watch(), stop.clone());
         let tasks = StoreTasks { writing: tokio::spawn(writer.run()), indexing: tokio::spawn(indexing) };
-        // A stop may have come while the documents of a deleted collection were being freed.
-        super::spawn_sweeper(writes.downgrade());
+        let batches = Arc::new(Semaphore::new(BATCHES_AT_ONCE));
+        let sweeper = {
+            let (writes, batches) = (writes.downgrade(), Arc::clone(&batches));
+            Sweeper::start(move || super::sweep(writes.clone(), Arc::clone(&batches)))
+        };
         let store = Self {
             writes,
             reads: pool(READS),
+            search_reads: pool(SEARCH_READS),
             relay_reads: pool(RELAY_READS),
-            heavy_reads: pool(HEAVY_READS),
-            batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
+            follower_reads: pool(FOLLOWER_READS),
+            exports: pool(EXPORTS),
+            sweeper,
+            batches,
             connector,
             state,
             index,

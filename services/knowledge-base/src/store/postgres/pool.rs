@@ -68,7 +68,7 @@ impl Pool {
         let started = Instant::now();
         let turn = Arc::clone(&self.turns).acquire_owned();
         let turn = match self.kind.wait_max {
-            Some(limit) => tokio::time::timeout(limit, turn).await.map_err(|_| ReadError::TooSlow)?,
+            Some(limit) => tokio::time::timeout(limit, turn).await.map_err(|_| ReadError::Overloaded)?,
             None => turn.await,
         };
         let turn = turn.map_err(|_| ReadError::Closed)?;

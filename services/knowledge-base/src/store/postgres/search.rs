@@ -27,7 +27,7 @@ impl PostgresStore {
             self.index_reaches(least).await?;
             let found = self.index.facts(query.clone(), min_confidence, limit).await?;
             let ids: Vec<FactId> = found.hits.iter().map(|hit| hit.0).collect();
-            let mut reading = self.reads.begin().await?;
+            let mut reading = self.search_reads.begin().await?;
             let facts = fact_queries::facts(&mut reading, &ids).await?;
             let seen = reading.seen(()).await;
             let facts = facts.into_iter().map(|fact| (fact.id, fact.revision, fact));
@@ -54,7 +54,7 @@ impl PostgresStore {
             self.index_reaches(least).await?;
             let found = self.index.documents(collection, query.clone(), filter.clone(), limit).await?;
             let ids: Vec<DocumentId> = found.hits.iter().map(|hit| hit.0).collect();
-            let mut reading = self.reads.begin().await?;
+            let mut reading = self.search_reads.begin().await?;
             let documents = document_queries::documents(&mut reading, collection, &ids, &filter).await?;
             let seen = reading.seen(()).await;
             let documents = documents.into_iter().map(|document| (document.id, document.revision, document));
@@ -70,7 +70,7 @@ impl PostgresStore {
 
     async fn index_reaches(&self, revision: Revision) -> Result<(), ReadError> {
         let reaching = self.index.reaches(revision);
-        tokio::time::timeout(READ_TIME_MAX, reaching).await.map_err(|_| ReadError::TooSlow)?
+        tokio::time::timeout(READ_TIME_MAX, reaching).await.map_err(|_| ReadError::Behind)?
     }
 }
 

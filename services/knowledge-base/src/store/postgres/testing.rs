@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chassis::Metrics;
 
 use super::super::conformance::Opener;
-use super::super::testing::Directory;
 use super::super::{Store, StoreMetrics};
 use super::server::Postgres;
 use super::{PostgresOptions, PostgresStore, StoreTasks};
+use crate::testing::Directory;
 
 /// A database and the directory of a replica.
 pub struct Database {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio_postgres::NoTls;
 
 use super::super::conformance::{batch, fact, origin};
-use super::super::testing::Directory;
 use super::testing::Database;
 use super::*;
 use crate::grammar::parse;
 use crate::store::{
     Added, Backend, Confidence, Context, FactId, Filter, NewFact, ReadError, Revision, TextQuery,
 };
+use crate::testing::Directory;
 
 /// A wait for what should take milliseconds.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -150,9 +150,20 @@ async fn a_commit_that_is_cut_off_and_done_is_answered_as_done() {
         client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     };
     set("nobody").await;
+    let (waits, mut waited) = tokio::sync::oneshot::channel();
     let adding = tokio::spawn({
         let store = store.clone();
-        async move { store.add(fact("P(2)"), origin()).await }
+        // The server takes the setting over in its own time, so the first commits may not wait.
+        async move {
+            let mut number = 2;
+            loop {
+                let written = store.add(fact(&format!("P({number})")), origin()).await;
+                if waited.try_recv().is_ok() {
+                    break (number, written);
+                }
+                number += 1;
+            }
+        }
     });
     let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let pid: i32 = within("the commit waits", async {
@@ -164,13 +175,15 @@ async fn a_commit_that_is_cut_off_and_done_is_answered_as_done() {
         }
     })
     .await;
+    waits.send(()).unwrap();
     set("").await;
     client.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
-    let written = within("it is found out", adding).await.unwrap().unwrap();
-    assert!(matches!(written.outcome, Added::New { id: FactId(2), .. }));
-    assert_eq!((written.revision, store.snapshot().revision), (Revision(2), Revision(2)));
-    let changes = store.changes(Revision(1), 10, usize::MAX).await.unwrap();
-    assert_eq!(changes.len(), 2, "once");
+    let (number, written) = within("it is found out", adding).await.unwrap();
+    let written = written.unwrap();
+    assert!(matches!(written.outcome, Added::New { id, .. } if id == FactId(number)));
+    assert_eq!((written.revision, store.snapshot().revision), (Revision(number), Revision(number)));
+    let changes = store.changes(Revision(1), 1000, usize::MAX).await.unwrap();
+    assert_eq!(changes.len() as u64, number, "once");
 }
 
 /// A session that waits for the counter is ended: what it would have done is not done.

@@ -129,10 +129,10 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio_rustls::TlsAcceptor;
 
-    use super::super::super::testing::Directory;
     use super::super::connection::{Connector, PostgresOptions, Session};
     use super::super::testing::Database;
     use super::*;
+    use crate::testing::Directory;
 
     /// A door to `port` that ends TLS with the certificate of `localhost`, as a proxy before a server does.
     async fn door(port: u16, certificate: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {

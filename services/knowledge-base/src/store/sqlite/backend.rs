@@ -1,6 +1,6 @@
 //! What every store promises, kept by queries of this folder: each on the threads that it belongs to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -21,8 +21,8 @@ use super::super::model::{
 use super::super::text::TextQuery;
 use super::position::{self, Position};
 use super::{
-    SqliteStore, delta, document_queries, documents, fact_queries, facts, log, read_error, reader, refused,
-    spawn_sweeper,
+    READ_TIME_MAX, SqliteStore, delta, document_queries, documents, fact_queries, facts, log, read_error,
+    reader, refused,
 };
 
 /// Facts that an export hands on at a time.
@@ -34,6 +34,9 @@ const EXPORT_CHUNKS_AHEAD: usize = 2;
 /// An export whose client takes nothing for that long is ended: its transaction keeps the log from being emptied.
 const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
 
+/// As is one that takes longer than that in all: half a million facts take seconds, and a slow line some minutes.
+const EXPORT_TIME_MAX: Duration = Duration::from_secs(600);
+
 #[async_trait]
 impl Backend for SqliteStore {
     fn watch(&self) -> watch::Receiver<Snapshot> {
@@ -44,8 +47,10 @@ impl Backend for SqliteStore {
         tokio::select! {
             () = self.writes.closed() => {}
             () = self.reads.closed() => {}
+            () = self.search_reads.closed() => {}
             () = self.relay_reads.closed() => {}
-            () = self.heavy_reads.closed() => {}
+            () = self.follower_reads.closed() => {}
+            () = self.exports.closed() => {}
         }
     }
 
@@ -99,7 +104,7 @@ impl Backend for SqliteStore {
                 documents::delete_collection(connection, position, &name, &origin)
             })
             .await?;
-        spawn_sweeper(self.writes.downgrade());
+        self.sweeper.wake();
         Ok(written)
     }
 
@@ -148,7 +153,7 @@ impl Backend for SqliteStore {
     }
 
     async fn facts(&self, ids: Vec<FactId>) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        self.read(move |connection| fact_queries::facts(connection, &ids)).await
+        self.look(move |connection| fact_queries::facts(connection, &ids)).await
     }
 
     async fn list(
@@ -157,11 +162,13 @@ impl Backend for SqliteStore {
         after: FactId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredFact>>, ReadError> {
-        self.read(move |connection| fact_queries::list(connection, &filter, after, limit)).await
+        let is_range = filter == Filter::default();
+        let list = move |connection: &Connection| fact_queries::list(connection, &filter, after, limit);
+        if is_range { self.read(list).await } else { self.look(list).await }
     }
 
     async fn known(&self, facts: Vec<NewFact>) -> Result<Seen<Vec<bool>>, ReadError> {
-        self.read(move |connection| fact_queries::known(connection, &facts)).await
+        self.look(move |connection| fact_queries::known(connection, &facts)).await
     }
 
     async fn search(
@@ -170,7 +177,7 @@ impl Backend for SqliteStore {
         min_confidence: Option<Confidence>,
         limit: usize,
     ) -> Result<Seen<Vec<Hit<StoredFact>>>, ReadError> {
-        self.read(move |connection| fact_queries::search(connection, &query, min_confidence, limit)).await
+        self.look(move |connection| fact_queries::search(connection, &query, min_confidence, limit)).await
     }
 
     async fn export(&self) -> Result<Export, ReadError> {
@@ -178,8 +185,12 @@ impl Backend for SqliteStore {
         let (sender, chunks) = mpsc::channel(EXPORT_CHUNKS_AHEAD);
         let (begun, beginning) = tokio::sync::oneshot::channel();
         let read = move |connection: &Connection| {
+            // Who asked may be gone by now.
+            if begun.is_closed() {
+                return;
+            }
             let exported = reader::in_transaction(connection, |connection| {
-                // Who asked may be gone by now; then the first chunk finds nobody.
+                // One who left just now is found out by the first chunk.
                 let _ = begun.send(position::seen(connection)?);
                 export_to(connection, &runtime, &sender)
             });
@@ -193,8 +204,10 @@ impl Backend for SqliteStore {
                 let _ = sender.try_send(Err(error));
             }
         };
-        self.heavy_reads.try_send(Box::new(read)).map_err(|error| refused(&error))?;
-        let (epoch, revision) = beginning.await.map_err(|_| ReadError::Closed)?;
+        self.exports.try_send(Box::new(read)).map_err(|error| refused(&error))?;
+        let beginning = tokio::time::timeout(READ_TIME_MAX, beginning).await;
+        let (epoch, revision) =
+            beginning.map_err(|_| ReadError::Overloaded)?.map_err(|_| ReadError::Closed)?;
         Ok(Export { revision, epoch, chunks })
     }
 
@@ -216,7 +229,7 @@ impl Backend for SqliteStore {
         ids: Vec<DocumentId>,
         filter: MetadataFilter,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        self.read(move |connection| document_queries::documents(connection, collection, &ids, &filter)).await
+        self.look(move |connection| document_queries::documents(connection, collection, &ids, &filter)).await
     }
 
     async fn list_documents(
@@ -226,8 +239,11 @@ impl Backend for SqliteStore {
         after: DocumentId,
         limit: usize,
     ) -> Result<Seen<Vec<StoredDocument>>, ReadError> {
-        self.read(move |connection| document_queries::list(connection, collection, &filter, after, limit))
-            .await
+        let is_range = filter.is_empty();
+        let list = move |connection: &Connection| {
+            document_queries::list(connection, collection, &filter, after, limit)
+        };
+        if is_range { self.read(list).await } else { self.look(list).await }
     }
 
     async fn search_documents(
@@ -237,7 +253,7 @@ impl Backend for SqliteStore {
         filter: MetadataFilter,
         limit: usize,
     ) -> Result<Seen<Vec<Hit<StoredDocument>>>, ReadError> {
-        self.read(move |connection| document_queries::search(connection, collection, &query, &filter, limit))
+        self.look(move |connection| document_queries::search(connection, collection, &query, &filter, limit))
             .await
     }
 
@@ -247,7 +263,7 @@ impl Backend for SqliteStore {
         filter: MetadataFilter,
         limit: usize,
     ) -> Result<Seen<Option<Vec<DocumentId>>>, ReadError> {
-        self.read(move |connection| document_queries::matching(connection, collection, &filter, limit)).await
+        self.look(move |connection| document_queries::matching(connection, collection, &filter, limit)).await
     }
 
     async fn fact_delta(
@@ -255,7 +271,8 @@ impl Backend for SqliteStore {
         after: Revision,
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<FactRow, FactId>>, ReadError> {
-        self.read_heavy(move |connection| delta::facts(connection, after, rows_max)).await
+        let delta = move |connection: &Connection| delta::facts(connection, after, rows_max);
+        Self::read_patiently(&self.follower_reads, delta).await
     }
 
     async fn document_delta(
@@ -263,7 +280,8 @@ impl Backend for SqliteStore {
         after: Revision,
         rows_max: usize,
     ) -> Result<Seen<DeltaAnswer<DocumentRow, DocumentId>>, ReadError> {
-        self.read_heavy(move |connection| delta::documents(connection, after, rows_max)).await
+        let delta = move |connection: &Connection| delta::documents(connection, after, rows_max);
+        Self::read_patiently(&self.follower_reads, delta).await
     }
 
     async fn log(
@@ -272,7 +290,7 @@ impl Backend for SqliteStore {
         rows_max: usize,
         bytes_max: usize,
     ) -> Result<Seen<Vec<Change>>, ReadError> {
-        self.read(move |connection| log::changes(connection, from, rows_max, bytes_max)).await
+        self.look(move |connection| log::changes(connection, from, rows_max, bytes_max)).await
     }
 
     async fn changes(
@@ -307,9 +325,11 @@ fn export_to(
     runtime: &tokio::runtime::Handle,
     sender: &mpsc::Sender<Result<Vec<StoredFact>, ReadError>>,
 ) -> rusqlite::Result<bool> {
+    let deadline = Instant::now() + EXPORT_TIME_MAX;
     let send = |chunk| {
+        let wait_max = EXPORT_STALL_MAX.min(deadline.saturating_duration_since(Instant::now()));
         runtime.block_on(async {
-            let sending = tokio::time::timeout(EXPORT_STALL_MAX, sender.send(Ok(chunk)));
+            let sending = tokio::time::timeout(wait_max, sender.send(Ok(chunk)));
             matches!(sending.await, Ok(Ok(())))
         })
     };

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use chassis::time::rfc3339;
-use proto_schemas::v1::{CollectionCreated, CollectionDeleted, DocumentsChanged, DocumentsDeleted};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::backend::{BATCH_DELETE_MAX, CollectionMade, DocumentsPut};
@@ -11,13 +9,14 @@ use super::super::documents::{
     COLLECTIONS_MAX, Collection, CollectionId, CollectionName, DocumentId, DocumentKey, NewCollection,
     NewDocument, StoredDocument,
 };
-use super::super::model::{FactId, Origin, Revision, UnixMillis};
+use super::super::events;
+use super::super::model::{Origin, Revision, UnixMillis};
 use super::document_queries as queries;
 use super::position::Position;
 use super::{facts, log};
 
-/// Documents of a deleted collection that one transaction frees.
-const SWEEP_DOCUMENTS: usize = 500;
+/// Documents of a deleted collection that one transaction frees: as many as a request deletes, some 10 ms.
+const SWEEP_DOCUMENTS: usize = BATCH_DELETE_MAX;
 
 /// Makes a collection where there is none of that name.
 pub fn create_collection(
@@ -50,15 +49,10 @@ pub fn create_collection(
             created_at.0
         ])?;
     position.next_collection += 1;
-    let event = CollectionCreated {
-        collection: new.name.as_str().to_owned(),
-        embedding_model: new.model.clone(),
-        dimension: FactId(new.dimension as u64).as_f64(),
-        created_at: rfc3339(created_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let collection = Collection { id, made_as: new.clone(), document_count: 0, created_at };
+    let event = events::collection_created(&collection, revision);
     log::append(connection, position, &event, revision, origin, created_at)?;
-    Ok(CollectionMade::New(Collection { id, made_as: new.clone(), document_count: 0, created_at }))
+    Ok(CollectionMade::New(collection))
 }
 
 /// Deletes a collection. Its documents stay for [`sweep`], invisible without it.
@@ -74,12 +68,7 @@ pub fn delete_collection(
     connection.prepare_cached("DELETE FROM collections WHERE id = ?1")?.execute([collection.id.0])?;
     connection.prepare_cached("INSERT INTO swept (collection_id) VALUES (?1)")?.execute([collection.id.0])?;
     position.document_count -= collection.document_count;
-    let event = CollectionDeleted {
-        collection: name.as_str().to_owned(),
-        document_count: FactId(collection.document_count).as_f64(),
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::collection_deleted(&collection, deleted_at, revision);
     log::append(connection, position, &event, revision, origin, deleted_at)?;
     Ok(Some(collection))
 }
@@ -93,7 +82,7 @@ pub fn sweep(connection: &Connection) -> rusqlite::Result<bool> {
     for document in &documents {
         erase(connection, collection, document)?;
     }
-    if documents.len() < SWEEP_DOCUMENTS {
+    if documents.is_empty() {
         connection.execute("DELETE FROM swept WHERE collection_id = ?1", [collection.0])?;
     }
     Ok(true)
@@ -146,13 +135,7 @@ pub fn put(
     }
     position.document_count += outcome.added;
     count(connection, collection, kept.document_count + outcome.added)?;
-    let event = DocumentsChanged {
-        collection: kept.made_as.name.as_str().to_owned(),
-        count: FactId(changed.len() as u64).as_f64(),
-        ids: changed.iter().take(BATCH_DELETE_MAX).map(|key| (*key).to_owned()).collect(),
-        changed_at: rfc3339(now.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::documents_changed(&kept, changed.into_iter(), now, revision);
     log::append(connection, position, &event, revision, origin, now)?;
     Ok(Some(outcome))
 }
@@ -182,13 +165,7 @@ pub fn delete(
     position.document_count -= count_gone;
     count(connection, collection, kept.document_count - count_gone)?;
     let deleted_at = UnixMillis::now();
-    let event = DocumentsDeleted {
-        collection: kept.made_as.name.as_str().to_owned(),
-        count: FactId(count_gone).as_f64(),
-        ids: gone,
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::documents_deleted(&kept, gone, deleted_at, revision);
     log::append(connection, position, &event, revision, origin, deleted_at)?;
     Ok(Some(count_gone))
 }

@@ -1,12 +1,11 @@
 //! Facts and their indexes, written inside the writer's transaction. Each change is logged in the same.
 
-use chassis::time::rfc3339;
-use proto_schemas::v1::{FactAdded, FactDeleted, FactUpdated, FactsImported};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
 use super::super::backend::{Added, BatchAdded, Updated};
 use super::super::documents::CollectionId;
+use super::super::events;
 use super::super::model::{Confidence, Context, FactId, NewFact, Origin, Revision, StoredFact, UnixMillis};
 use super::fact_queries as queries;
 use super::log;
@@ -26,14 +25,7 @@ pub fn add_one(
     let created_at = UnixMillis::now();
     let revision = position.revision.next();
     let id = insert(connection, position, fact, revision, created_at)?;
-    let event = FactAdded {
-        id: id.as_f64(),
-        statement: fact.statement().to_owned(),
-        context: fact.context.as_str().to_owned(),
-        confidence: fact.confidence.get(),
-        created_at: rfc3339(created_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::fact_added(id, fact, created_at, revision);
     log::append(connection, position, &event, revision, origin, created_at)?;
     Ok(Added::New { id, created_at })
 }
@@ -58,14 +50,7 @@ pub fn add_batch(
         }
     }
     if outcome.added > 0 {
-        let count = FactId(outcome.added).as_f64();
-        let event = FactsImported {
-            count,
-            first_id: first_id.as_f64(),
-            last_id: first_id.as_f64() + count - 1.0,
-            created_at: rfc3339(created_at.to_system()),
-            revision: revision.as_f64(),
-        };
+        let event = events::facts_imported(first_id, outcome.added, created_at, revision);
         log::append(connection, position, &event, revision, origin, created_at)?;
     }
     Ok(outcome)
@@ -80,11 +65,10 @@ pub fn update(
     origin: &Origin,
 ) -> rusqlite::Result<Updated> {
     let Some(before) = queries::fact(connection, id)? else { return Ok(Updated::Missing) };
-    let same_statement = before.statement == fact.statement();
-    let same_confidence = before.confidence.total_cmp(&fact.confidence.get()).is_eq();
-    if same_statement && same_confidence && before.context == fact.context.as_str() {
+    if before.is_as(fact) {
         return Ok(Updated::Done(before));
     }
+    let same_statement = before.statement == fact.statement();
     if !same_statement {
         if let Some(id) = queries::find(connection, fact)? {
             return Ok(Updated::Duplicate { id });
@@ -109,26 +93,10 @@ pub fn update(
             updated_at.0,
             revision.0,
         ])?;
-    let event = FactUpdated {
-        id: id.as_f64(),
-        statement: fact.statement().to_owned(),
-        context: fact.context.as_str().to_owned(),
-        confidence: fact.confidence.get(),
-        previous_statement: before.statement,
-        created_at: rfc3339(before.created_at.to_system()),
-        updated_at: rfc3339(updated_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let now = before.changed(fact, updated_at, revision);
+    let event = events::fact_updated(&before, &now, updated_at);
     log::append(connection, position, &event, revision, origin, updated_at)?;
-    Ok(Updated::Done(StoredFact {
-        id,
-        statement: event.statement,
-        context: event.context,
-        confidence: event.confidence,
-        created_at: before.created_at,
-        updated_at: Some(updated_at),
-        revision,
-    }))
+    Ok(Updated::Done(now))
 }
 
 /// Deletes the fact `id`; what it was, where there was one.
@@ -145,12 +113,7 @@ pub fn delete(
     note_removed(connection, revision, CollectionId::FACTS, id.0)?;
     position.fact_count -= 1;
     let deleted_at = UnixMillis::now();
-    let event = FactDeleted {
-        id: id.as_f64(),
-        statement: before.statement.clone(),
-        deleted_at: rfc3339(deleted_at.to_system()),
-        revision: revision.as_f64(),
-    };
+    let event = events::fact_deleted(&before, deleted_at, revision);
     log::append(connection, position, &event, revision, origin, deleted_at)?;
     Ok(Some(before))
 }
@@ -213,7 +176,7 @@ fn index(connection: &Connection, id: FactId, fact: &NewFact) -> rusqlite::Resul
 
 /// Takes back what [`index`] did. These indexes hold no text of their own: they must be told what was put in.
 fn unindex(connection: &Connection, before: &StoredFact) -> rusqlite::Result<()> {
-    let parsed = grammar::parse(&before.statement)
+    let parsed = grammar::parse_kept(&before.statement)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error)))?;
     let fact = NewFact::new(&parsed, Context::default(), Confidence::DEFAULT);
     connection

@@ -21,7 +21,7 @@ mod writer;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chassis::telemetry::TRACE_TARGET;
 use rusqlite::{Connection, ErrorCode};
@@ -37,23 +37,27 @@ pub use schema::SchemaError;
 use super::backend::{Seen, Written};
 use super::error::{ReadError, WriteError};
 use super::model::Snapshot;
+use super::sweeper::Sweeper;
 use position::Position;
 use writer::Job;
 
 /// Batches under way at once, of all bulk requests together: those of one commit and those of the next. More wait.
 const BATCHES_AT_ONCE: usize = 8;
 
-/// Pause between two steps of freeing the documents of a deleted collection, so that posts come in between.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(20);
-
 /// The store; its threads end when it is dropped.
 pub struct SqliteStore {
     writes: mpsc::Sender<Job>,
+    /// Point reads.
     reads: mpsc::Sender<reader::Read>,
+    /// Reads that look for something.
+    search_reads: mpsc::Sender<reader::Read>,
     /// Reads of the relay, which no number of requests holds up.
     relay_reads: mpsc::Sender<reader::Read>,
-    /// Reads that take long, behind which no point read waits.
-    heavy_reads: mpsc::Sender<reader::Read>,
+    /// Reads of indexes that follow.
+    follower_reads: mpsc::Sender<reader::Read>,
+    exports: mpsc::Sender<reader::Read>,
+    /// Frees the documents of deleted collections.
+    sweeper: Sweeper,
     batches: Arc<Semaphore>,
     snapshot: watch::Receiver<Snapshot>,
 }
@@ -94,25 +98,24 @@ impl SqliteStore {
         Ok(answer)
     }
 
-    /// Runs `query` in a read transaction of its own, for a request.
+    /// Runs `query` in a read transaction of its own, for a request that wants known rows.
     async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Seen<T>, ReadError> {
-        Self::read_in(&self.reads, Some(READ_TIME_MAX), query).await
+        Self::read_in(&self.reads, query).await
     }
 
-    /// As [`Self::read`], on the threads for what takes long.
-    async fn read_heavy<T: Send + 'static>(
+    /// As [`Self::read`], for a request that looks for something.
+    async fn look<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Seen<T>, ReadError> {
-        Self::read_in(&self.heavy_reads, None, query).await
+        Self::read_in(&self.search_reads, query).await
     }
 
     async fn read_in<T: Send + 'static>(
         pool: &mpsc::Sender<reader::Read>,
-        time_max: Option<Duration>,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Seen<T>, ReadError> {
         let started = Instant::now();
@@ -121,41 +124,40 @@ impl SqliteStore {
         } else {
             tracing::info_span!(target: TRACE_TARGET, "store.read")
         };
-        let (read, answer) = reader::read(query, time_max.map(|time_max| started + time_max));
+        let (read, answer) = reader::read(query, Some(started + READ_TIME_MAX));
         pool.try_send(read).map_err(|error| refused(&error))?;
         let (value, epoch, revision) = answer.await.map_err(|_| ReadError::Closed)??;
         drop(span);
         Ok(Seen { value, revision, epoch, elapsed: started.elapsed() })
     }
 
-    /// Runs `query` as [`Self::read`] does, for the relay: waits for its turn among few, and is never refused.
+    /// Runs `query` as [`Self::read`] does, for the relay.
     async fn read_for_relay<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
+        Ok(Self::read_patiently(&self.relay_reads, query).await?.value)
+    }
+
+    /// Runs `query` for a part of this service: it waits for its turn among few, and is never refused.
+    async fn read_patiently<T: Send + 'static>(
+        pool: &mpsc::Sender<reader::Read>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Seen<T>, ReadError> {
+        let started = Instant::now();
         let (read, answer) = reader::read(query, None);
-        self.relay_reads.send(read).await.map_err(|_| ReadError::Closed)?;
-        let (value, _, _) = answer.await.map_err(|_| ReadError::Closed)??;
-        Ok(value)
+        pool.send(read).await.map_err(|_| ReadError::Closed)?;
+        let (value, epoch, revision) = answer.await.map_err(|_| ReadError::Closed)??;
+        Ok(Seen { value, revision, epoch, elapsed: started.elapsed() })
     }
 }
 
-/// Frees the documents of deleted collections, bit by bit, for as long as the writer is there.
-fn spawn_sweeper(writes: mpsc::WeakSender<Job>) {
-    tokio::spawn(async move {
-        while let Some(writes) = writes.upgrade() {
-            let (job, answer) = Job::new(None, |connection, _| documents::sweep(connection));
-            if writes.send(job).await.is_err() {
-                return;
-            }
-            drop(writes);
-            // What failed has been logged; the rest goes with the next deletion or start.
-            if !matches!(answer.await, Ok(Ok(Written { outcome: true, .. }))) {
-                return;
-            }
-            tokio::time::sleep(SWEEP_INTERVAL).await;
-        }
-    });
+/// Frees some of the documents of deleted collections, as a batch: posts go first.
+async fn sweep(writes: mpsc::WeakSender<Job>, batches: Arc<Semaphore>) -> Option<bool> {
+    let turn = batches.acquire_owned().await.ok()?;
+    let (job, answer) = Job::new(Some(turn), |connection, _| documents::sweep(connection));
+    writes.upgrade()?.send(job).await.ok()?;
+    Some(answer.await.ok()?.ok()?.outcome)
 }
 
 fn refused(error: &mpsc::error::TrySendError<reader::Read>) -> ReadError {

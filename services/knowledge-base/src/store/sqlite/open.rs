@@ -9,12 +9,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::super::metrics::StoreMetrics;
 use super::super::model::Epoch;
+use super::super::sweeper::Sweeper;
 use super::reader::Pool;
 use super::schema::SchemaError;
 use super::writer::{self, Writer};
-use super::{
-    BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, reader, schema, spawn_sweeper,
-};
+use super::{BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, reader, schema, sweep};
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "facts.sqlite";
@@ -93,18 +92,32 @@ impl SqliteStore {
             Ok(sender)
         };
         let reads = pool(reader::QUEUE_READS, reader::READERS, Some(READ_TIME_MAX))?;
+        let search_reads = pool(reader::QUEUE_READS, reader::SEARCHERS, Some(READ_TIME_MAX))?;
         let relay_reads = pool(reader::QUEUE_RELAY_READS, reader::RELAY_READERS, Some(READ_TIME_MAX))?;
-        let heavy_reads = pool(reader::QUEUE_HEAVY_READS, reader::HEAVY_READERS, None)?;
+        let follower_reads = pool(reader::QUEUE_FOLLOWER_READS, reader::FOLLOWER_READERS, None)?;
+        let exports = pool(reader::QUEUE_EXPORTS, reader::EXPORTERS, None)?;
         others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
         let writing = thread("kb-writer", move || {
             writer.run(others);
             // Held until the last connection is closed.
             drop(lock);
         });
-        // A stop may have come while the documents of a deleted collection were being freed.
-        spawn_sweeper(writes.downgrade());
         let batches = Arc::new(Semaphore::new(BATCHES_AT_ONCE));
-        let store = Self { writes, reads, relay_reads, heavy_reads, batches, snapshot };
+        let sweeper = {
+            let (writes, batches) = (writes.downgrade(), Arc::clone(&batches));
+            Sweeper::start(move || sweep(writes.clone(), Arc::clone(&batches)))
+        };
+        let store = Self {
+            writes,
+            reads,
+            search_reads,
+            relay_reads,
+            follower_reads,
+            exports,
+            sweeper,
+            batches,
+            snapshot,
+        };
         Ok((store, StoreThreads(writing)))
     }
 }

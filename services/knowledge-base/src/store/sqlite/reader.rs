@@ -1,5 +1,5 @@
-//! The threads that read. Each owns a read-only connection and never meets the writer. Those for requests share one
-//! bounded queue, and the relay has a thread and a queue of its own.
+//! The threads that read. Each owns a read-only connection and never meets the writer. Each
+//! kind of read has threads and a bounded queue of its own, so that none waits behind a longer one.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +13,16 @@ use super::super::error::ReadError;
 use super::super::model::{Epoch, Revision};
 use super::{read_error, schema};
 
-/// Threads that read. A read is short and its pages are cached; more threads than this only help slow searches.
+/// Threads for point reads: one is short and its pages are cached, so more threads than this help nobody.
 pub const READERS: usize = 4;
 
-/// Reads that wait for a thread: at the 50 us of a look-up this is some 3 ms of work. Beyond it a read is refused
-/// (503).
+/// Reads of a kind that wait for a thread: at the 50 us of a look-up this is some 3 ms of work. Beyond it a read is
+/// refused (503).
 pub const QUEUE_READS: usize = 256;
+
+/// Threads that look for something: searches, filtered lists, parts of the log. Each takes milliseconds of a core, so
+/// point reads have threads of their own.
+pub const SEARCHERS: usize = 4;
 
 /// Threads that read for the relay: its reads are short, and there are at most a few at once.
 pub const RELAY_READERS: usize = 1;
@@ -26,11 +30,17 @@ pub const RELAY_READERS: usize = 1;
 /// Reads of the relay that wait: publishing, telling and trimming have one under way each. Beyond it they wait to wait.
 pub const QUEUE_RELAY_READS: usize = 4;
 
-/// Threads for reads that take long by nature: exports, and what indexes follow. Point reads never wait behind one.
-pub const HEAVY_READERS: usize = 2;
+/// Threads for what indexes follow: at a start several of them read all there is.
+pub const FOLLOWER_READERS: usize = 2;
 
-/// Heavy reads that wait; beyond it one is refused (503). An index that is refused asks again.
-pub const QUEUE_HEAVY_READS: usize = 8;
+/// Reads of indexes that wait: each index has one under way. Beyond it they wait to wait.
+pub const QUEUE_FOLLOWER_READS: usize = 4;
+
+/// Exports at once: each holds a thread for as long as its client takes.
+pub const EXPORTERS: usize = 2;
+
+/// Exports that wait for a thread, no longer than [`READ_TIME_MAX`]; beyond it one is refused (503).
+pub const QUEUE_EXPORTS: usize = 8;
 
 /// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot
 /// take all readers.
@@ -45,7 +55,7 @@ pub type Read = Box<dyn FnOnce(&Connection) + Send>;
 /// Where the answer to a read comes.
 pub type Answer<T> = oneshot::Receiver<Result<(T, Epoch, Revision), ReadError>>;
 
-/// `query` as work for a reader, in a transaction of its own; [`ReadError::TooSlow`] where its turn comes after
+/// `query` as work for a reader, in a transaction of its own; [`ReadError::Overloaded`] where its turn comes after
 /// `latest`.
 pub fn read<T: Send + 'static>(
     query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -58,7 +68,7 @@ pub fn read<T: Send + 'static>(
             return;
         }
         let late = latest.is_some_and(|latest| Instant::now() > latest);
-        let result = if late { Err(ReadError::TooSlow) } else { Ok(()) };
+        let result = if late { Err(ReadError::Overloaded) } else { Ok(()) };
         let _ = reply.send(result.and_then(|()| in_transaction(connection, query).map_err(read_error)));
     };
     (Box::new(read), answer)

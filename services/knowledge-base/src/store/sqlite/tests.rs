@@ -1,15 +1,16 @@
 //! What only the store in a file promises.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::health::Health;
 use chassis::{Metrics, Shutdown};
 
 use super::super::conformance::{batch, fact, origin};
-use super::super::testing::Directory;
 use super::open::DATABASE_FILE;
 use super::*;
 use crate::store::{Added, Backend, FactId, Filter, Revision, StoreMetrics};
+use crate::testing::Directory;
 
 fn open(directory: &Directory) -> Result<(SqliteStore, StoreThreads), OpenError> {
     let options = SqliteOptions { data_dir: directory.path().to_owned(), size_bytes_max: None };
@@ -96,11 +97,17 @@ async fn a_batch_keeps_its_turn_until_it_is_done_although_nobody_waits() {
     let waiting = SqliteStore {
         writes,
         reads: store.reads.clone(),
+        search_reads: store.search_reads.clone(),
         relay_reads: store.relay_reads.clone(),
-        heavy_reads: store.heavy_reads.clone(),
+        follower_reads: store.follower_reads.clone(),
+        exports: store.exports.clone(),
+        sweeper: Sweeper::start(async || None),
         batches: Arc::clone(&store.batches),
         snapshot: store.snapshot.clone(),
     };
+    // A start looks for what is to be freed, and that is a batch too.
+    tokio::task::yield_now().await;
+    drop(store.batches.acquire_many(u32::try_from(BATCHES_AT_ONCE).unwrap()).await.unwrap());
     drop(waiting.send_batch(vec![fact("P(1)")], origin()).await.unwrap());
     assert_eq!(store.batches.available_permits(), BATCHES_AT_ONCE - 1, "it is queued");
     // The writer gets it.
@@ -108,6 +115,31 @@ async fn a_batch_keeps_its_turn_until_it_is_done_although_nobody_waits() {
     store.watch().wait_for(|snapshot| snapshot.fact_count == 1).await.unwrap();
     let all = store.batches.acquire_many(u32::try_from(BATCHES_AT_ONCE).unwrap()).await.unwrap();
     assert_eq!(all.num_permits(), BATCHES_AT_ONCE, "its turn is over");
+}
+
+#[tokio::test]
+async fn a_job_that_fails_leaves_no_trace_and_those_beside_it_are_done() {
+    let directory = Directory::new();
+    let (store, _threads) = open(&directory).unwrap();
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    // While the writer waits in this one, the others come together.
+    let blocking = store.write(move |_, _| Ok(gate.recv().is_err()));
+    let failing = store.write(|connection, position| {
+        facts::add_one(connection, position, &fact("Half(done)"), &origin())?;
+        connection.execute("INSERT INTO nowhere VALUES (1)", ())
+    });
+    let (before, after) = (store.add(fact("P(1)"), origin()), store.add(fact("P(2)"), origin()));
+    let open = async {
+        tokio::task::yield_now().await;
+        drop(open);
+    };
+    let (blocked, before, failed, after, ()) = tokio::join!(blocking, before, failing, after, open);
+    assert!(blocked.unwrap().outcome);
+    assert!(matches!(failed, Err(WriteError::Failed(_))), "{failed:?}");
+    assert_eq!((before.unwrap().revision, after.unwrap().revision), (Revision(1), Revision(2)));
+    let facts = store.list(Filter::default(), FactId(0), 10).await.unwrap().value;
+    assert_eq!(facts.iter().map(|fact| &*fact.statement).collect::<Vec<_>>(), ["P(1).", "P(2)."]);
+    assert_eq!(store.snapshot().fact_count, 2);
 }
 
 #[tokio::test]
@@ -132,7 +164,7 @@ async fn the_relay_reads_while_requests_are_refused_and_one_that_waited_too_long
     drop(open);
     let (late, answer) = reader::read(|_| Ok(()), Some(Instant::now()));
     store.reads.send(late).await.unwrap();
-    assert!(matches!(answer.await.unwrap(), Err(ReadError::TooSlow)));
+    assert!(matches!(answer.await.unwrap(), Err(ReadError::Overloaded)));
     assert_eq!(store.fact(FactId(1)).await.unwrap().value.unwrap().id, FactId(1));
 }
 

@@ -36,7 +36,7 @@ const POSTS_RECENT: Duration = Duration::from_secs(1);
 /// Where the answer to a job comes.
 pub type Answer<T> = oneshot::Receiver<Result<Written<T>, WriteError>>;
 
-/// Work inside a transaction, unless another job of it has failed already; says how to answer it.
+/// Work inside a transaction, unless that has failed already; says how to answer it.
 type Apply = Box<dyn FnOnce(Option<(&Connection, &mut Position)>) -> (Finish, rusqlite::Result<()>) + Send>;
 
 /// Work for the writer, when it was handed over, and by which request.
@@ -188,7 +188,8 @@ impl Writer {
         }
     }
 
-    /// Does all `jobs` in one transaction, then answers each. A failure fails them all and leaves no trace.
+    /// Does all `jobs` in one transaction, then answers each. One that fails leaves no trace, and only a failure of the
+    /// transaction fails them all.
     fn commit(&mut self, jobs: Vec<Job>) {
         let before = self.position.clone();
         let started = Instant::now();
@@ -200,9 +201,10 @@ impl Writer {
             let span =
                 tracing::info_span!(target: TRACE_TARGET, parent: &job.request, "store.commit", jobs = count);
             let queue = started.saturating_duration_since(job.queued_at);
-            let transaction = failure.is_none().then_some((&self.connection, &mut self.position));
-            let (finish, result) = (job.apply)(transaction);
-            failure = failure.or(result.err());
+            let finish = match &failure {
+                None => self.apply(job.apply, &mut failure),
+                Some(_) => (job.apply)(None).0,
+            };
             waiting.push((queue, span, job.turn, finish));
         }
         let apply = started.elapsed();
@@ -237,6 +239,31 @@ impl Writer {
             drop(turn);
             finish(result.clone().map(|()| WriteTimings { queue, apply, commit }));
         }
+    }
+
+    /// Does one job in the transaction. What it failed with is its answer, or the `failure` of all where the transaction
+    /// is over with it.
+    fn apply(&mut self, apply: Apply, failure: &mut Option<rusqlite::Error>) -> Finish {
+        let before = self.position.clone();
+        let begun = self.execute("SAVEPOINT job");
+        let transaction = begun.is_ok().then_some((&self.connection, &mut self.position));
+        let (finish, result) = apply(transaction);
+        let done = begun.and(result).and_then(|()| self.execute("RELEASE job"));
+        let Err(error) = done else { return finish };
+        self.position = before;
+        // SQLite itself ends the transaction with some errors, such as that of a full disk.
+        let undo = || self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job"));
+        if self.connection.is_autocommit() || undo().is_err() {
+            *failure = Some(error);
+            return finish;
+        }
+        tracing::error!(error = &error as &dyn std::error::Error, "a write failed");
+        let error = write_error(error);
+        Box::new(move |committed| finish(committed.and(Err(error))))
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(()).map(drop)
     }
 
     fn finish_transaction(&self, before: &Position) -> rusqlite::Result<()> {

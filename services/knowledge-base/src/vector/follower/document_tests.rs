@@ -11,7 +11,7 @@ use crate::store::{
     Collection, CollectionMade, CollectionName, DocumentKey, EmbedderKind, Metadata, NewCollection,
     NewDocument, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
-use crate::vector::testing::Directory;
+use crate::testing::Directory;
 use crate::vector::{Builders, BuildersOptions};
 
 /// Longer than a handful of documents takes.
@@ -25,7 +25,13 @@ fn open_store(directory: &Directory) -> (Store, StoreThreads) {
 
 fn follow(store: &Store, directory: &Directory) -> DocumentVectors {
     let builders = Builders::start(BuildersOptions::default()).unwrap();
-    DocumentVectors::start(store.clone(), &directory.path().join("vectors"), &builders).unwrap()
+    DocumentVectors::start(
+        store.clone(),
+        &directory.path().join("vectors"),
+        &builders,
+        Metrics::new().gauge("x", "x"),
+    )
+    .unwrap()
 }
 
 fn origin() -> Origin {
@@ -66,7 +72,7 @@ fn found(vectors: &DocumentVectors, collection: &Collection, query: [f32; 2]) ->
 }
 
 async fn finish(vectors: DocumentVectors) {
-    tokio::task::spawn_blocking(|| vectors.finish()).await.unwrap();
+    tokio::task::spawn_blocking(move || vectors.finish()).await.unwrap();
 }
 
 const EAST: [f32; 2] = [1.0, 0.0];

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use prometheus::IntGauge;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -34,11 +35,16 @@ pub struct DocumentVectors {
 
 impl DocumentVectors {
     /// Follows the collections of `store`, each in a directory of its own below `directory`. Called within a Tokio
-    /// runtime; reads files, so not on one of its workers.
+    /// runtime; reads files, so not on one of its workers. `reached` shows how far it is.
     ///
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
-    pub fn start(store: Store, directory: &Path, builders: &Builders) -> Result<Self, FollowError> {
+    pub fn start(
+        store: Store,
+        directory: &Path,
+        builders: &Builders,
+        reached: IntGauge,
+    ) -> Result<Self, FollowError> {
         std::fs::create_dir_all(directory).map_err(OpenError::Io)?;
         let indexes = Indexes::default();
         let mut following = Documents {
@@ -50,7 +56,7 @@ impl DocumentVectors {
             expected: BTreeMap::new(),
         };
         following.recall().map_err(OpenError::Io)?;
-        Ok(Self { indexes, follower: Follower::start(store, following)? })
+        Ok(Self { indexes, follower: Follower::start(store, following, reached)? })
     }
 
     /// The index of a collection; `None` until the follower has seen it.
@@ -64,7 +70,7 @@ impl DocumentVectors {
     }
 
     /// Stops, puts the indexes on disk and ends. Blocks for that long.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.follower.stop.request();
         let indexes: Vec<_> =
             self.indexes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();

@@ -11,7 +11,7 @@ use crate::grammar::parse;
 use crate::store::{
     Confidence, Context, FactId, NewFact, Origin, SqliteOptions, SqliteStore, StoreMetrics, StoreThreads,
 };
-use crate::vector::testing::Directory;
+use crate::testing::Directory;
 use crate::vector::{Builders, BuildersOptions, Options, VectorIndex};
 
 /// Longer than a handful of facts takes.
@@ -25,7 +25,13 @@ fn open_store(directory: &Directory) -> (Store, StoreThreads) {
 
 fn follow(store: &Store, directory: &Directory) -> FactVectors {
     let builders = Builders::start(BuildersOptions::default()).unwrap();
-    FactVectors::start(store.clone(), &directory.path().join("vectors"), &builders).unwrap()
+    FactVectors::start(
+        store.clone(),
+        &directory.path().join("vectors"),
+        &builders,
+        Metrics::new().gauge("x", "x"),
+    )
+    .unwrap()
 }
 
 fn fact(text: &str) -> NewFact {
@@ -49,7 +55,7 @@ fn nearest(vectors: &FactVectors, text: &str) -> Vec<u64> {
 }
 
 async fn finish(vectors: FactVectors) {
-    tokio::task::spawn_blocking(|| vectors.finish()).await.unwrap();
+    tokio::task::spawn_blocking(move || vectors.finish()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use prometheus::IntGauge;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -23,16 +24,21 @@ pub struct FactVectors {
 
 impl FactVectors {
     /// Opens the index in `directory`, or begins a new one where that is damaged or of another model, and follows
-    /// `store` from where it stands. Called within a Tokio runtime; reads files, so not on one of its workers.
+    /// `store` from where it stands. Called within a Tokio runtime; reads files, so not on one of its workers. `reached` shows how far it is.
     ///
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
-    pub fn start(store: Store, directory: &Path, builders: &Builders) -> Result<Self, FollowError> {
+    pub fn start(
+        store: Store,
+        directory: &Path,
+        builders: &Builders,
+        reached: IntGauge,
+    ) -> Result<Self, FollowError> {
         let table = StaticTable::built_in();
         let options = Options::new(&table.model().id, table.model().dimension);
         let index = Arc::new(open_or_begin(directory, &options, builders)?);
         let following = Facts { store: store.clone(), index: index.clone(), table };
-        Ok(Self { index, follower: Follower::start(store, following)? })
+        Ok(Self { index, follower: Follower::start(store, following, reached)? })
     }
 
     /// To be searched.
@@ -46,7 +52,7 @@ impl FactVectors {
     }
 
     /// Stops, puts the index on disk and ends. Blocks for that long.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.follower.stop.request();
         self.index.stop();
         self.follower.join();

@@ -10,7 +10,7 @@ impl Directory {
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("bywash-vector-{}-{number}", std::process::id())))
+        Self(std::env::temp_dir().join(format!("bywash-knowledge-base-{}-{number}", std::process::id())))
     }
 
     pub fn path(&self) -> &Path {

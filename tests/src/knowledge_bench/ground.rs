@@ -16,9 +16,9 @@ use super::input::{Facts, bulk_body};
 use crate::nats::Nats;
 use crate::platform::set_up;
 use crate::process::Process;
+use crate::proof::machine::cpu_seconds;
 use crate::scratch::{Scratch, copy_folder};
 use crate::service::{Kind, Service};
-use crate::swarm::cost::Cpu;
 
 /// Facts of a bulk request, as `make run` sends them.
 pub const FACTS_PER_REQUEST: usize = 20_000;
@@ -26,11 +26,11 @@ pub const FACTS_PER_REQUEST: usize = 20_000;
 const DATABASE: &str = "facts.sqlite";
 /// Until a service has nothing more to do: the graphs of all glosses take some 20 s.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A service that used less than this of a core for that long has settled.
-const SETTLED_SHARE: f64 = 0.02;
+/// A service that used at most one of the kernel's ticks for that long has settled.
+const SETTLED_S: f64 = 0.015;
+const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks whether vectors have caught up.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
-const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether a service searches by meaning: without, nothing but facts and graph is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,7 +295,7 @@ impl Server {
         loop {
             std::thread::sleep(SETTLE_INTERVAL);
             let now = self.cpu()?;
-            if now - before < SETTLED_SHARE * SETTLE_INTERVAL.as_secs_f64() {
+            if now - before < SETTLED_S {
                 return Ok(());
             }
             ensure!(start.elapsed() < SETTLE_TIMEOUT, "the knowledge base is busy after {SETTLE_TIMEOUT:?}");
@@ -303,12 +303,12 @@ impl Server {
         }
     }
 
-    /// CPU time of the service so far, seconds.
+    /// CPU time of the service so far, seconds; threads that have ended included.
     ///
     /// # Errors
     /// When it is gone.
     pub fn cpu(&self) -> Result<f64> {
-        Ok(Cpu::of(&[pid(self.service.process())])?.all_s)
+        cpu_seconds(pid(self.service.process()))
     }
 
     /// The same of its NATS.
@@ -316,7 +316,7 @@ impl Server {
     /// # Errors
     /// When it is gone.
     pub fn nats_cpu(&self) -> Result<f64> {
-        Ok(Cpu::of(&[pid(self.nats.process())])?.all_s)
+        cpu_seconds(pid(self.nats.process()))
     }
 
     /// Resident memory of the service, bytes: `VmRSS`, mapped files included.

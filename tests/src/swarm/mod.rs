@@ -7,7 +7,7 @@
 
 mod bench;
 mod client;
-pub(crate) mod cost;
+mod cost;
 pub(crate) mod decode;
 mod driven;
 mod engine;

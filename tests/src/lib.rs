@@ -1,7 +1,9 @@
 //! The parts that the end-to-end tests and the proof share: real processes on free loopback ports, clients of every
 //! protocol, and waits that tell what they saw. No test is here, and nothing that a service uses.
 
+pub mod alone;
 pub mod collector;
+pub mod course;
 pub mod dashboard;
 pub mod door;
 pub mod exact;

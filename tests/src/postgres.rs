@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,12 +36,24 @@ const SETTINGS: [&str; 6] = [
     "log_checkpoints=off",
 ];
 
+/// How a server differs from others.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Setup<'a> {
+    /// `name=value`
+    pub settings: &'a [&'a str],
+    /// Where its tables lie; its write-ahead log lies where those of others do.
+    pub tables: Option<&'a Path>,
+    /// It asks everybody for this, by SCRAM.
+    pub password: Option<&'a str>,
+}
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The server. It keeps its port over restarts.
 #[derive(Debug)]
 pub struct Postgres {
     folder: PathBuf,
+    data: PathBuf,
     programs: PathBuf,
     port: u16,
     settings: Vec<String>,
@@ -62,14 +74,29 @@ impl Postgres {
     /// # Panics
     /// When it does not start.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::start_as(&Setup { settings, ..Setup::default() })
+    }
+
+    /// The same as `setup` says.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_as(setup: &Setup<'_>) -> Self {
         let (programs, template) = prepared().expect("PostgreSQL can be installed for tests");
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("bywash-postgres-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        copy(&template, &folder.join("data")).expect("the template can be copied");
-        hand_over(&folder).expect("a folder can be handed to nobody");
-        let settings = settings.iter().map(ToString::to_string).collect();
-        let mut postgres = Self { folder, programs, port: 0, settings, process: None };
+        let folder = new_folder();
+        let data = setup.tables.unwrap_or(&folder).join("data");
+        copy(&template, &data).expect("the template can be copied");
+        if setup.tables.is_some() {
+            move_log(&data, &folder.join("log-of-writes")).expect("a log can be moved");
+        }
+        for folder in [&folder, data.as_path()] {
+            hand_over(folder).expect("a folder can be handed to nobody");
+        }
+        if let Some(password) = setup.password {
+            ask_for(password, &programs, &data, &folder).expect("a password can be set");
+        }
+        let settings = setup.settings.iter().map(ToString::to_string).collect();
+        let mut postgres = Self { folder, data, programs, port: 0, settings, process: None };
         // Another process may take the port between its choice and its use.
         for _ in 0..5 {
             let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
@@ -107,6 +134,28 @@ impl Postgres {
         let _ = process.wait();
     }
 
+    /// SIGKILL for the server and all processes of it: nobody says goodbye, and nothing is flushed.
+    ///
+    /// # Panics
+    /// While it does not run, and when its processes do not end in time.
+    pub fn kill_hard(&mut self) {
+        let mut process = self.process.take().expect("PostgreSQL runs");
+        // A stopped one makes no more children while they are looked for.
+        let _ = kill_process(pid(&process), Signal::STOP);
+        let children = children_of(process.id());
+        let _ = kill_process(pid(&process), Signal::KILL);
+        let _ = process.wait();
+        // A new server refuses to start beside one of them.
+        let end = Instant::now() + START_TIME_MAX;
+        for child in children {
+            let _ = kill_process(child, Signal::KILL);
+            while is_running(child) {
+                assert!(Instant::now() < end, "a process of PostgreSQL does not end");
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+        }
+    }
+
     /// Starts it again on the same port after [`Self::kill`].
     ///
     /// # Panics
@@ -127,7 +176,7 @@ impl Postgres {
         let mut command = as_nobody("setpriv", &self.folder);
         // It ends with the test, however that ends.
         command.args(["--pdeathsig", "QUIT"]).arg(self.programs.join("postgres"));
-        command.arg("-D").arg(self.folder.join("data")).arg("-c").arg(format!("port={}", self.port));
+        command.arg("-D").arg(&self.data).arg("-c").arg(format!("port={}", self.port));
         for setting in SETTINGS.into_iter().map(str::to_owned).chain(self.settings.iter().cloned()) {
             command.arg("-c").arg(setting);
         }
@@ -168,6 +217,40 @@ impl Drop for Postgres {
 fn pid(process: &Child) -> Pid {
     let id = i32::try_from(process.id()).expect("process ids fit 31 bits");
     Pid::from_raw(id).expect("process ids are positive")
+}
+
+/// The processes that `parent` has made (proc(5): the parent is the second field after the name in brackets).
+fn children_of(parent: u32) -> Vec<Pid> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_child = |id: &i32| stat_of(*id).is_some_and(|(_, of)| of == parent.to_string());
+    ids.filter(is_child).filter_map(Pid::from_raw).collect()
+}
+
+/// Whether it has not ended; one that nobody has waited for yet has.
+fn is_running(process: Pid) -> bool {
+    stat_of(process.as_raw_nonzero().get()).is_some_and(|(state, _)| state != "Z" && state != "X")
+}
+
+/// State and parent of a process.
+fn stat_of(id: i32) -> Option<(String, String)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
+    Some((fields.next()?, fields.next()?))
+}
+
+/// A folder that nobody else has.
+fn new_folder() -> PathBuf {
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("bywash-postgres-{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return folder,
+            // Of a test that was cut off, or that runs alone and has its own count of processes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("{} cannot be made: {error}", folder.display()),
+        }
+    }
 }
 
 /// A command of another user where this one is root.
@@ -237,10 +320,29 @@ fn make_template(programs: &Path, folder: &Path) -> io::Result<()> {
     let mut initdb = as_nobody(programs.join("initdb"), folder);
     initdb.args(["--username=bywash", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
     succeeded(initdb.arg(&data).output()?)?;
+    run_alone("CREATE DATABASE bywash\n", "template1", programs, &data, folder)
+}
+
+/// Runs SQL on data that no server serves.
+fn run_alone(sql: &str, database: &str, programs: &Path, data: &Path, folder: &Path) -> io::Result<()> {
     let mut single = as_nobody(programs.join("postgres"), folder);
-    single.args(["--single", "-D"]).arg(&data).arg("template1");
-    fs::write(folder.join("sql"), "CREATE DATABASE bywash\n")?;
+    single.args(["--single", "-D"]).arg(data).arg(database);
+    fs::write(folder.join("sql"), sql)?;
     succeeded(single.stdin(File::open(folder.join("sql"))?).output()?)
+}
+
+/// Makes a server ask everybody for a password.
+fn ask_for(password: &str, programs: &Path, data: &Path, folder: &Path) -> io::Result<()> {
+    run_alone(&format!("ALTER ROLE bywash PASSWORD '{password}'\n"), "bywash", programs, data, folder)?;
+    fs::write(data.join("pg_hba.conf"), "host all all 127.0.0.1/32 scram-sha-256\n")
+}
+
+/// Puts the write-ahead log of `data` elsewhere, as operators do.
+fn move_log(data: &Path, to: &Path) -> io::Result<()> {
+    let log = data.join("pg_wal");
+    copy(&log, to)?;
+    fs::remove_dir_all(&log)?;
+    symlink(to, log)
 }
 
 fn succeeded(output: std::process::Output) -> io::Result<()> {

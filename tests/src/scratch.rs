@@ -20,11 +20,18 @@ impl Scratch {
     /// # Panics
     /// When the folder cannot be made.
     pub fn below(parent: &Path) -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("bywash-test-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .unwrap_or_else(|error| panic!("{} cannot be made: {error}", path.display()));
-        Self(path)
+        let refused = |path: &Path, error| panic!("{} cannot be made: {error}", path.display());
+        std::fs::create_dir_all(parent).unwrap_or_else(|error| refused(parent, error));
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("bywash-test-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // Of a test that was cut off, or that runs alone and has its own count of processes.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => refused(&path, error),
+            }
+        }
     }
 
     /// Where it is.

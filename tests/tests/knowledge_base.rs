@@ -7,9 +7,18 @@ mod knowledge_base {
     mod bulk_tests;
     mod change_tests;
     mod fail_point_tests;
+    mod faults {
+        mod disk;
+        mod full_disk_tests;
+        mod judge;
+        mod kill_tests;
+        mod world;
+        mod writers;
+    }
     mod graph_tests;
     mod log;
     mod postgres_tests;
+    mod quality_tests;
     mod relay_tests;
     mod search_tests;
     mod start_tests;

@@ -13,6 +13,7 @@ mod framing;
 mod graph;
 pub(crate) mod graph_questions;
 mod progress;
+mod quality;
 mod routes;
 mod search;
 mod statistics;
@@ -32,6 +33,7 @@ pub(crate) use search::{SEARCH_LIMIT_MAX, SearchBody, ask, question};
 use crate::embed::Embedder;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
+use crate::quality::{NearDuplicates, QualityIndex};
 use crate::relay::RelayStatus;
 use crate::search::{Searcher, Vectors};
 use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteTimings};
@@ -50,6 +52,8 @@ const RETRY_AFTER_S: u32 = 1;
 pub struct ApiState {
     pub(crate) store: Store,
     pub(crate) graph: GraphIndex,
+    quality: QualityIndex,
+    near: NearDuplicates,
     vectors: Vectors,
     pub(crate) searcher: Searcher,
     pub(crate) relay: RelayStatus,
@@ -66,6 +70,8 @@ pub struct Parts {
     pub store: Store,
     /// The graph that follows it.
     pub graph: GraphIndex,
+    /// What is wrong with its facts.
+    pub quality: QualityIndex,
     /// The vectors that follow it.
     pub vectors: Vectors,
     /// What searches both.
@@ -81,10 +87,12 @@ pub struct Parts {
 impl ApiState {
     /// The API over these; `instance` names this process.
     pub fn new(parts: Parts, instance: &str) -> Self {
-        let Parts { store, graph, vectors, searcher, embedder, relay, shutdown } = parts;
+        let Parts { store, graph, quality, vectors, searcher, embedder, relay, shutdown } = parts;
         Self {
+            near: NearDuplicates::new(store.clone(), Arc::new(vectors.clone())),
             store,
             graph,
+            quality,
             vectors,
             searcher,
             relay,

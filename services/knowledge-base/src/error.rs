@@ -5,17 +5,25 @@ use chassis::StartError;
 use crate::fail_point::UnknownFailPoint;
 use crate::store::{OpenError, ReadError, postgres};
 
+/// Why the store cannot be opened, with the stable code of the reason before its text.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {source}")]
+struct NotOpened<E: std::error::Error + 'static> {
+    code: &'static str,
+    source: E,
+}
+
 impl From<OpenError> for StartError {
-    fn from(error: OpenError) -> Self {
-        tracing::debug!(code = error.code(), "the store cannot be opened");
-        Self::service(error)
+    fn from(source: OpenError) -> Self {
+        Self::service(NotOpened { code: source.code(), source })
     }
 }
 
 impl From<postgres::OpenError> for StartError {
-    fn from(error: postgres::OpenError) -> Self {
-        tracing::debug!(code = error.code(), "the store cannot be opened");
-        Self::service(error)
+    fn from(source: postgres::OpenError) -> Self {
+        let of_settings = source.is_of_settings();
+        let error = NotOpened { code: source.code(), source };
+        if of_settings { Self::settings(error) } else { Self::service(error) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The graph: entities are its nodes, binary facts between two of them its edges. All of it is in memory, derived from
 //! the store and rebuilt at every start; nothing is kept here that the store does not have.
 //!
-//! - `adjacency` holds the graph itself and its counters, and changes by [`Graph::set`] alone; `names` and `facts` are
-//!   its tables.
+//! - `adjacency` holds the graph itself and its counters, and changes by [`Graph::set`] alone; `names` is a table of
+//!   it, `facts` what it remembers of each fact.
 //! - `walk`, `path` and `neighbours` are questions to it, each with hard limits; `top` ranks names.
 //! - `copies` lets many read while one writes, `follower` follows the store, `growth` is how fast that grows, and `index` is what the rest of the
 //!   service holds: questions with a bound on how many are under way.

@@ -3,6 +3,7 @@
 //! A request waits for the store and for nothing else: it does not know whether NATS or any follower is there.
 
 pub mod api;
+mod by_fact;
 mod commands;
 pub mod config;
 pub mod embed;
@@ -10,8 +11,10 @@ pub mod error;
 pub mod fail_point;
 pub mod grammar;
 pub mod graph;
+mod lane;
 mod maintenance;
 mod opening;
+pub mod quality;
 pub mod relay;
 pub mod search;
 pub mod store;
@@ -33,6 +36,7 @@ pub use config::Config;
 
 use api::{ApiState, Parts};
 use graph::GraphIndex;
+use quality::QualityIndex;
 use relay::Relay;
 use search::{AdapterTeller, Searcher, Switches, Vectors};
 use store::{Store, StoreMetrics};
@@ -69,17 +73,24 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
 
     let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
     let (graph, graph_thread) = GraphIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
-    watch_graph(graph.clone(), chassis.health.clone(), chassis.shutdown.clone());
+    let following = graph.clone();
+    watch_index("graph", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
+    let (quality, quality_thread) =
+        QualityIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    let following = quality.clone();
+    watch_index("quality", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
 
     let instance = config.common.instance();
     let relay = Relay::start(&store, &chassis.nats, &chassis.metrics, &instance, config.stream_replicas);
     let switches = Switches { primary: config.themis_enabled, fallback: config.use_uds3_fallback };
     let vectors = follow_vectors(&store, &config.data_dir, switches, &chassis.metrics).await?;
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
-    let telling = AdapterTeller::start(searcher.clone(), &chassis.nats, &instance, &chassis.shutdown);
+    let telling =
+        AdapterTeller::start(searcher.clone(), relay.status(), &chassis.nats, &instance, &chassis.shutdown);
     let parts = Parts {
         store: store.clone(),
         graph,
+        quality,
         vectors: vectors.clone(),
         searcher,
         embedder,
@@ -97,6 +108,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     relay.finish().await;
     let followers = move || {
         graph_thread.join();
+        quality_thread.join();
         vectors.finish();
     };
     let _ = tokio::task::spawn_blocking(followers).await;
@@ -139,15 +151,22 @@ fn watch_store(store: Store, health: Health, shutdown: Shutdown) -> JoinHandle<(
     })
 }
 
-/// Makes the service unready when the thread that follows the store ends before the stop: what the graph says grows old.
-fn watch_graph(graph: GraphIndex, health: Health, shutdown: Shutdown) {
-    health.require("graph", true);
+/// Makes the service unready when the thread that follows the store for an index ends before the stop: what that says
+/// grows old.
+fn watch_index(
+    name: &'static str,
+    failed: impl Future<Output = ()> + Send + 'static,
+    health: &Health,
+    shutdown: &Shutdown,
+) {
+    health.require(name, true);
+    let (health, shutdown) = (health.clone(), shutdown.clone());
     tokio::spawn(async move {
         tokio::select! {
             () = shutdown.requested() => {}
-            () = graph.failed() => {
-                tracing::error!("the graph does not follow the store any more; restart the service");
-                health.require("graph", false);
+            () = failed => {
+                tracing::error!("the {name} does not follow the store any more; restart the service");
+                health.require(name, false);
             }
         }
     });

@@ -63,6 +63,14 @@ pub enum RelayError {
         /// Where it went.
         sequence: u64,
     },
+    /// Nobody here knows where it belongs.
+    #[error("change {revision} is a `{event_type}`, which only a newer version knows: update this one")]
+    UnknownType {
+        /// The change.
+        revision: Revision,
+        /// Its type.
+        event_type: String,
+    },
 }
 
 /// The relay's tasks.

@@ -15,6 +15,7 @@ use chassis::{Auth, Health, Metrics, Shutdown, lag};
 use knowledge_base::api::{self, ApiState, Parts};
 use knowledge_base::embed::{Embedder, StaticTable};
 use knowledge_base::graph::GraphIndex;
+use knowledge_base::quality::QualityIndex;
 use knowledge_base::relay::RelayStatus;
 use knowledge_base::search::{Searcher, Switches, Vectors};
 use knowledge_base::store::{SqliteOptions, SqliteStore, Store, StoreMetrics};
@@ -46,13 +47,14 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     // It goes on until the process ends.
     let (_running, shutdown) = Shutdown::manual();
     let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown.clone());
+    let (quality, _thread) = QualityIndex::start(store.clone(), &metrics, shutdown.clone());
     let broadcast = Arc::new(Broadcast::default());
     let vectors = Vectors::none();
     let switches = Switches { primary: true, fallback: true };
     let searcher = Searcher::new(store.clone(), Arc::new(vectors.clone()), switches);
     let embedder = Embedder::Static(StaticTable::built_in());
     let relay = RelayStatus::without_relay();
-    let parts = Parts { store, graph, vectors, searcher, embedder, relay, shutdown };
+    let parts = Parts { store, graph, quality, vectors, searcher, embedder, relay, shutdown };
     let routes = api::router(ApiState::new(parts, "control"))
         .wrapped(|routes| routes.layer(from_fn_with_state(Arc::clone(&broadcast), await_every_client)));
     let (auth, health) = (Auth::open(), Health::new("control"));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
+use bywash_tests::alone::alone;
 use bywash_tests::dashboard::{empty_series, series};
 use bywash_tests::sse::Sse;
 use bywash_tests::wait::Inbox;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, KEY, LIMIT, SERVICES};
 use super::render::file;
-use super::sandbox::alone;
 use super::workload::SECRET_TEXT;
 
 #[test]

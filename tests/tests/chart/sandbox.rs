@@ -1,8 +1,7 @@
 //! Starts a pod's program as a kubelet would: its own root file system, read-only, with nothing but the program, its
 //! libraries and the pod's volumes; the pod's user without capabilities; a network of its own.
 //!
-//! It takes Linux namespaces, as root or through user namespaces. What the pods are, and what is expected of them, is
-//! not here.
+//! It takes the namespaces of `bywash_tests::alone`. What the pods are, and what is expected of them, is not here.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -12,61 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bywash_tests::alone::is_root;
+
 use super::workload::{Mount, Pod};
-
-/// Set for a test that already runs alone, to `root` or `user`.
-const ALONE: &str = "BYWASH_TEST_ALONE";
-
-/// Gives the new namespaces a loopback interface before the test begins.
-const PREPARE: &str = r#"
-mount -t sysfs sysfs /sys
-{ echo 0x9 > /sys/class/net/lo/flags; } 2>/dev/null || ip link set lo up
-exec "$@""#;
-
-/// Runs `body`, the test called `test`, in network, mount and process namespaces of its own, so that the pods' ports
-/// and paths are free and nothing survives it.
-///
-/// Outside of them it starts this test program again for the one test.
-pub fn alone(test: &str, body: impl FnOnce()) {
-    if std::env::var_os(ALONE).is_some() {
-        return body();
-    }
-    let is_root = rustix::process::geteuid().is_root();
-    let mut command = Command::new("unshare");
-    if !is_root {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args([
-        "--net",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child=KILL",
-        "--mount-proc",
-        "sh",
-        "-euc",
-        PREPARE,
-        "sh",
-    ]);
-    command.arg(std::env::current_exe().expect("the kernel knows this program"));
-    command
-        .args([test, "--exact", "--nocapture"])
-        .env("RUST_BACKTRACE", "0")
-        .env(ALONE, if is_root { "root" } else { "user" });
-    let output = command.output().expect("unshare (util-linux) is installed");
-    let text =
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if output.status.success() && text.contains("1 passed") {
-        return;
-    }
-    if text.contains("running 1 test") {
-        panic!("{text}");
-    }
-    panic!(
-        "{text}\nNamespaces were refused: run this test as root (in a container: with CAP_SYS_ADMIN), or allow \
-         unprivileged user namespaces."
-    );
-}
 
 /// The image of a pod, as far as it matters to the program.
 #[derive(Debug)]
@@ -232,9 +179,7 @@ impl Running {
         let user = id(&self.pod, "runAsUser");
         let mut wrong = Vec::new();
         // Seen from the user namespace outside, the pod's user has another number.
-        if std::env::var(ALONE).is_ok_and(|mode| mode == "root")
-            && field("Uid:") != [user; 4].map(|id| id.to_string()).join(" ")
-        {
+        if is_root() && field("Uid:") != [user; 4].map(|id| id.to_string()).join(" ") {
             wrong.push(format!("its user is {}, not {user}", field("Uid:")));
         }
         if !field("CapEff:").trim_matches('0').is_empty() {
@@ -273,7 +218,7 @@ pub fn wait<T>(
 fn enter(pod: &Pod, root: &Path) -> String {
     let (user, own, shared) = (id(pod, "runAsUser"), id(pod, "runAsGroup"), id(pod, "fsGroup"));
     let root = quoted(root);
-    if std::env::var(ALONE).is_ok_and(|mode| mode == "root") {
+    if is_root() {
         format!("setpriv --no-new-privs chroot --userspec={user}:{own} --groups={shared} {root}")
     } else {
         format!(
@@ -295,7 +240,7 @@ fn volume(folder: &Path, mount: &Mount, group: u32) -> PathBuf {
 }
 
 fn owned(path: &Path, group: u32, mode: u32) {
-    if std::env::var(ALONE).is_ok_and(|mode| mode == "root") {
+    if is_root() {
         chown(path, Some(0), Some(group)).expect("root may give a file away");
     }
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");

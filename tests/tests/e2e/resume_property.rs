@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 
 use async_nats::jetstream;
+use bywash_tests::course::Course;
 use bywash_tests::follower::{Client, Conversation, Follower, Kind, Line, Note, Source, Told};
 use bywash_tests::nats::Nats;
 use bywash_tests::platform::set_up;
@@ -56,30 +57,8 @@ const COURSE: [Disaster; 6] = [
 
 #[tokio::test]
 async fn what_a_client_received_is_exact_or_a_gap_tells_what_it_lost() {
-    let number = |name: &str| {
-        std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}")))
-    };
-    let seeds = match number("BYWASH_RESUME_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("BYWASH_RESUME_SEEDS").unwrap_or(SEEDS),
-    };
-    for seed in seeds {
-        let mut course = Course { seed, steps: Vec::new() };
+    for mut course in Course::all("BYWASH_RESUME", SEEDS) {
         run(&mut course).await;
-    }
-}
-
-/// What happened so far; printed where a test fails.
-struct Course {
-    seed: u64,
-    steps: Vec<String>,
-}
-
-impl Drop for Course {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("BYWASH_RESUME_SEED={} took this course:\n{}", self.seed, self.steps.join("\n"));
-        }
     }
 }
 
@@ -162,7 +141,7 @@ impl<'a> World<'a> {
     }
 
     fn note(&mut self, step: String) {
-        self.course.steps.push(step);
+        self.course.note(step);
     }
 
     /// `since` after the second event of `app.>`, and what that is to the judge.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bywash_tests::nats::Nats;
 use bywash_tests::platform::{answer, set_up, unique_statement};
-use bywash_tests::postgres::Postgres;
+use bywash_tests::postgres::{Postgres, Setup};
+use bywash_tests::scratch::Scratch;
 use bywash_tests::service::{Kind, Service};
 use bywash_tests::wait::{eventually, eventually_within};
 use serde_json::{Value, json};
@@ -231,4 +232,48 @@ async fn a_password_is_in_no_log_and_an_unusable_setting_is_told() {
         let output = service.process().output();
         assert!(output.contains("PostgreSQL") && !output.contains("hunter2"), "{output}");
     }
+}
+
+/// One that shows at once wherever it is printed.
+const PASSWORD: &str = "hunter2-and-more";
+
+#[tokio::test]
+async fn a_password_is_taken_from_the_url_or_a_file_and_one_that_is_wrong_is_told_at_once() {
+    let postgres = Postgres::start_as(&Setup { password: Some(PASSWORD), ..Setup::default() });
+    let with = |password: &str| postgres.url().replace("bywash@", &format!("bywash:{password}@"));
+    let scratch = Scratch::new();
+    let file = scratch.path().join("password");
+    let mut service = Service::new(Kind::KnowledgeBase, "nats://127.0.0.1:9");
+    service.set("BYWASH_STORE", "postgres").set("BYWASH_LOG", "trace");
+
+    service.set("BYWASH_POSTGRES_URL", &with(PASSWORD)).start().await;
+    assert!(acknowledged(&service).await.is_some());
+    assert!(!service.process().output().contains(PASSWORD));
+    assert!(service.terminate().await.success());
+
+    std::fs::write(&file, format!("{PASSWORD}\n")).expect("a scratch folder can be written");
+    service.set("BYWASH_POSTGRES_URL", &postgres.url());
+    service.set("BYWASH_POSTGRES_PASSWORD_FILE", &file.display().to_string()).start().await;
+    assert!(acknowledged(&service).await.is_some());
+    assert!(!service.process().output().contains(PASSWORD));
+    assert!(service.terminate().await.success());
+
+    std::fs::write(&file, "hunter2-and-another").expect("a scratch folder can be written");
+    refused(&mut service).await;
+    service.unset("BYWASH_POSTGRES_PASSWORD_FILE");
+    refused(&mut service).await;
+    service.set("BYWASH_POSTGRES_URL", &with("hunter2-and-another"));
+    refused(&mut service).await;
+    service.set("BYWASH_POSTGRES_URL", &with(PASSWORD).replace("/bywash", "/nothing"));
+    refused(&mut service).await;
+}
+
+/// It ends, and says why and what to look at.
+async fn refused(service: &mut Service) {
+    let status = service.spawn().ended().await;
+    let output = service.process().output();
+    assert_eq!(status.code(), Some(78), "{output}");
+    let last = output.lines().last().unwrap_or_default();
+    assert!(last.contains("postgres_refused: ") && last.contains("BYWASH_POSTGRES_PASSWORD_FILE"), "{last}");
+    assert!(!output.contains("hunter2"), "{output}");
 }

@@ -8,6 +8,7 @@ use bywash_tests::platform::{AddedFact, answer, set_up, unique_statement};
 use bywash_tests::scratch::{Scratch, copy_folder};
 use bywash_tests::service::{Kind, Service};
 use bywash_tests::wait::eventually;
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::log::{assert_is_the_stores, caught_up, get};
@@ -45,6 +46,40 @@ async fn facts_are_taken_while_nats_is_unreachable_at_start_and_told_when_it_com
     nats.restart().await;
     let log = caught_up(&nats, &service).await;
     assert_eq!((log.first, log.last, log.epoch.clone()), (1, 5, added.epoch));
+    assert_is_the_stores(&log, &service).await;
+}
+
+#[tokio::test]
+async fn a_change_that_only_a_newer_version_knows_is_told_by_nobody_else() {
+    let mut nats = Nats::start().await;
+    set_up(&nats).await;
+    nats.kill();
+    let mut service = Service::new(Kind::KnowledgeBase, &nats.url());
+    service.start().await;
+    add(&service, 3).await;
+    service.terminate().await;
+    let path = service.data().join("facts.sqlite");
+    let named = |name: &str| {
+        let store = Connection::open(&path).expect("the store is there");
+        store.execute("UPDATE changes SET type = ?1 WHERE revision = 2", [name]).expect("the log is a table");
+    };
+    named("fact_foreseen");
+    nats.restart().await;
+    service.start().await;
+    eventually("the relay says what to do", || async {
+        let output = service.process().output();
+        let said = output.contains("change 2 is a `fact_foreseen`") && output.contains("update this one");
+        if said { Ok(()) } else { Err(service.process().output_tail()) }
+    })
+    .await;
+    let status = get(&service, "/api/status").await;
+    assert!(status["relay"]["lag_changes"].as_u64() >= Some(2), "{status}");
+
+    service.terminate().await;
+    named("fact_added");
+    service.start().await;
+    let log = caught_up(&nats, &service).await;
+    assert_eq!((log.first, log.last), (1, 3));
     assert_is_the_stores(&log, &service).await;
 }
 

@@ -98,6 +98,7 @@ async fn facts_are_found_by_meaning_as_soon_as_they_are_written() {
     assert_eq!(status, StatusCode::OK, "{found}");
     assert_eq!(found["results"][0]["statement"], "Orbits(moon, earth).", "{found}");
     assert_eq!((&found["adapter"], &found["collection"]), (&json!("primary"), &json!("facts")));
+    assert!(service.metric(r#"bywash_kb_vectors_revision{of="facts"}"#).await >= 3.0);
 }
 
 #[tokio::test]

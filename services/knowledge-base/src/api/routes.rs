@@ -7,12 +7,13 @@ use chassis::{Endpoints, Operation, Role};
 
 use super::caught_up::CaughtUpQuery;
 use super::{
-    ApiState, body, bulk, changes, collections, documents, export, facts, graph, search, statistics, status,
+    ApiState, body, bulk, changes, collections, documents, export, facts, graph, quality, search, statistics,
+    status,
 };
 
 /// The endpoints over `state`.
 pub fn router(state: ApiState) -> Endpoints {
-    let facts = with_statistics(with_graph(with_facts(Endpoints::new())));
+    let facts = with_quality(with_statistics(with_graph(with_facts(Endpoints::new()))));
     with_status(with_documents(facts)).with_state(state)
 }
 
@@ -142,6 +143,44 @@ fn with_statistics(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
         .route("/api/predicates/top", get(statistics::predicates), [predicates])
         .route("/api/entities/stats", get(statistics::entities), [entities])
         .route("/api/facts/stats", get(statistics::facts), [facts])
+}
+
+fn with_quality(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {
+    let kept = |operation: Operation| read(operation).refuses(503, &["quality_building"]);
+    let paged = |summary| kept(Operation::get(summary)).refuses(400, &["invalid_limit", "invalid_cursor"]);
+    let duplicates = paged("Facts that say the same in another spelling, or nearly the same")
+        .query::<quality::DuplicatesQuery>()
+        .gives::<quality::DuplicatesAnswer>(200, "A page, and a cursor where there is more")
+        .refuses(400, &["invalid_kind", "invalid_threshold"])
+        .refuses(503, &["vectors_unavailable"]);
+    let consistency = paged("Facts that cannot all be true")
+        .query::<quality::ConsistencyQuery>()
+        .gives::<quality::ConsistencyAnswer>(200, "A page, and a cursor where there is more")
+        .refuses(400, &["invalid_kind"]);
+    let suspicious = paged("Predicates of which something looks like a mistake")
+        .query::<quality::SuspiciousQuery>()
+        .gives::<quality::SuspiciousAnswer>(200, "A page, and a cursor where there is more");
+    let validate =
+        kept(Operation::post("What would become of statements if they were posted; nothing is written"))
+            .takes::<quality::ValidateBody>()
+            .gives::<quality::ValidateAnswer>(200, "A verdict for each, in their order")
+            .refuses(422, &["too_many_statements"]);
+    let similarity =
+        read(Operation::post("How near two texts are in meaning, or which facts are nearest to one"))
+            .takes::<quality::SimilarityBody>()
+            .gives::<quality::SimilarityAnswer>(200, "The cosine, or the facts, the nearest first")
+            .refuses(400, &["invalid_limit", "invalid_threshold"])
+            .refuses(422, &["missing_text", "text_too_long", "unknown_words"])
+            .refuses(503, &["vectors_unavailable", "search_unavailable"]);
+    endpoints
+        .route("/api/quality/duplicates", get(quality::duplicates), [duplicates])
+        .route("/api/quality/consistency", get(quality::consistency), [consistency])
+        .route(
+            "/api/quality/validate",
+            get(quality::suspicious).post(quality::validate),
+            [suspicious, validate],
+        )
+        .route("/api/quality/semantic_similarity", post(quality::semantic_similarity), [similarity])
 }
 
 fn with_documents(endpoints: Endpoints<ApiState>) -> Endpoints<ApiState> {

@@ -9,9 +9,11 @@ use utoipa::ToSchema;
 use super::bulk::ERRORS_MAX;
 use super::facts::LIST_LIMIT_MAX;
 use super::framing::RECORD_BYTES_MAX;
+use super::quality;
 use super::search::{QUERY_BYTES_MAX, SEARCH_LIMIT_MAX};
 use super::{ApiState, At};
 use crate::grammar::{DEPTH_MAX, ENTITY_BYTES_MAX, STATEMENT_BYTES_MAX};
+use crate::quality::FACTS_LOOKED_AT_MAX as NEAR_FACTS_MAX;
 use crate::store::{BATCH_FACTS_MAX, CONTEXT_BYTES_MAX, SEARCH_WORDS_MAX};
 use crate::{graph, search};
 
@@ -27,6 +29,7 @@ pub struct StatusAnswer {
     at: At,
     relay: RelayAnswer,
     search: SearchModes,
+    quality: QualityAnswer,
     time: String,
 }
 
@@ -43,6 +46,18 @@ struct RelayAnswer {
     lag_seconds: Option<f64>,
 }
 
+/// How far the findings about the facts are.
+#[derive(Debug, Serialize, ToSchema)]
+struct QualityAnswer {
+    /// Whether questions are answered; not while the facts are looked at after a start.
+    ready: bool,
+    /// Facts that were looked at, of `fact_count`.
+    facts: usize,
+    /// The revision that the findings are of, where they are whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 struct SearchModes {
     modes: [&'static str; 3],
@@ -54,6 +69,7 @@ struct SearchModes {
 pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<StatusAnswer> {
     let snapshot = state.store.snapshot();
     let relay = state.relay.lag(&snapshot);
+    let findings = state.quality.state();
     Json(StatusAnswer {
         status: "ok",
         service: "knowledge-base",
@@ -68,6 +84,11 @@ pub async fn status(State(state): State<ApiState>, _: CanRead) -> Json<StatusAns
         search: SearchModes {
             modes: ["text", "vector", "hybrid"],
             adapter: search::name_of(state.searcher.report().current),
+        },
+        quality: QualityAnswer {
+            ready: findings.position.is_some(),
+            facts: findings.figures.facts,
+            revision: findings.position.map(|position| position.revision.0),
         },
         time: time::now(),
     })
@@ -93,6 +114,9 @@ pub struct Limits {
     graph_neighbours_max: usize,
     graph_predicates_max: usize,
     top_names_max: usize,
+    quality_page_max: usize,
+    quality_statements_max: usize,
+    quality_near_facts_max: usize,
     #[serde(flatten)]
     at: At,
 }
@@ -118,6 +142,9 @@ pub async fn limits(State(state): State<ApiState>, _: CanRead) -> Json<Limits> {
         graph_neighbours_max: graph::NEIGHBOURS_MAX,
         graph_predicates_max: graph::PREDICATES_MAX,
         top_names_max: graph::TOP_MAX,
+        quality_page_max: quality::PAGE_MAX,
+        quality_statements_max: quality::STATEMENTS_MAX,
+        quality_near_facts_max: NEAR_FACTS_MAX,
         at: At::new(snapshot.revision, &snapshot.epoch),
     })
 }

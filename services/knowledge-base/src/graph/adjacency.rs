@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 
-use super::facts::{Facts, Other, Record};
+use super::facts::{Other, Record};
 use super::names::Names;
+use crate::by_fact::ByFact;
 use crate::grammar::Fact;
 use crate::store::FactId;
 
@@ -147,7 +148,7 @@ pub struct Graph {
     negated_of: Vec<u32>,
     /// How many predicates have so many facts: what the entropy is made of, without a look at each predicate.
     predicates_by_facts: BTreeMap<u32, usize>,
-    facts: Facts,
+    facts: ByFact<Record>,
     outbound: BTreeSet<Link>,
     inbound: BTreeSet<Link>,
     fact_count: usize,

@@ -1,17 +1,17 @@
 //! The graph as the service holds it: asked from async code, answered on blocking threads, few at a time.
 
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use chassis::{Metrics, Shutdown};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::adjacency::{Figures, Graph};
 use super::copies::{self, Position, Reader};
 use super::follower::Follower;
 use super::growth::Growth;
 use super::metrics::GraphMetrics;
+use crate::lane::{Lane, LaneError};
 use crate::store::{Seen, Store};
 
 /// Walks, paths and rankings that are answered at once. They use a core each for up to some 30 ms, which point reads and
@@ -52,6 +52,15 @@ impl GraphError {
     }
 }
 
+impl From<LaneError> for GraphError {
+    fn from(error: LaneError) -> Self {
+        match error {
+            LaneError::Full => Self::Overloaded,
+            LaneError::Failed => Self::Failed,
+        }
+    }
+}
+
 /// The newest whole state of the graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraphState {
@@ -68,22 +77,6 @@ pub struct GraphState {
 enum Length {
     Short,
     Long,
-}
-
-#[derive(Debug, Clone)]
-struct Lane {
-    at_once: Arc<Semaphore>,
-    /// Of those under way and those that wait.
-    places: Arc<Semaphore>,
-}
-
-impl Lane {
-    fn new(at_once: usize, waiting: usize) -> Self {
-        Self {
-            at_once: Arc::new(Semaphore::new(at_once)),
-            places: Arc::new(Semaphore::new(at_once + waiting)),
-        }
-    }
 }
 
 /// Answers questions to the graph. Cheap to clone.
@@ -194,37 +187,21 @@ impl GraphIndex {
     ) -> Result<R, GraphError> {
         let started = Instant::now();
         let reader = self.reader.clone();
-        let answer = self.run(length, move || {
+        let lane = match length {
+            Length::Short => &self.short,
+            Length::Long => &self.long,
+        };
+        let answer = lane.run(move || {
             let copy = reader.read();
             let Position { epoch, revision } = copy.position.clone().ok_or(GraphError::Building)?;
             let value = question(&copy.graph);
             drop(copy);
             Ok(tell(Seen { value, revision, epoch, elapsed: started.elapsed() }))
         });
-        let answer = answer.await;
+        let answer = answer.await.map_err(GraphError::from).flatten();
         let outcome = answer.as_ref().err().map_or("answered", |error| error.code());
         self.metrics.questions.with_label_values(&[name, outcome]).inc();
         self.metrics.seconds.with_label_values(&[name]).observe(started.elapsed().as_secs_f64());
         answer
-    }
-
-    /// Runs `work` on a blocking thread when its turn comes.
-    async fn run<R: Send + 'static>(
-        &self,
-        length: Length,
-        work: impl FnOnce() -> Result<R, GraphError> + Send + 'static,
-    ) -> Result<R, GraphError> {
-        let lane = match length {
-            Length::Short => &self.short,
-            Length::Long => &self.long,
-        };
-        let place = Arc::clone(&lane.places).try_acquire_owned().map_err(|_| GraphError::Overloaded)?;
-        let turn = Arc::clone(&lane.at_once).acquire_owned().await.map_err(|_| GraphError::Failed)?;
-        let answered = tokio::task::spawn_blocking(move || {
-            // Held here: who asked may be gone while the question goes on.
-            let _held = (place, turn);
-            work()
-        });
-        answered.await.map_err(|_| GraphError::Failed)?
     }
 }

@@ -9,7 +9,7 @@ use chassis::telemetry::TRACE_TARGET;
 use chassis::time::rfc3339;
 use chassis::trace_context::link;
 use chassis::{Nats, TraceParent};
-use proto_schemas::event::{self, EventType, KB_FACTS, header};
+use proto_schemas::event::{self, EventType, header};
 use tokio::sync::watch;
 use tracing::Span;
 
@@ -125,8 +125,9 @@ impl<'a> Publisher<'a> {
         fail_point::reach(FailPoint::RelayBeforePublish);
         let request = change.traceparent.as_deref().and_then(|text| text.parse::<TraceParent>().ok());
         let event = event::event_type(&change.event_type);
-        // A log has no types but those of the contract, unless a newer version wrote it.
-        let subject = event.map_or(KB_FACTS, |event| event.subject);
+        let event = event
+            .ok_or_else(|| RelayError::UnknownType { revision, event_type: change.event_type.clone() })?;
+        let subject = event.subject;
         let span = publish_span(revision, subject, request);
         let headers = self.headers(&change, event, request);
         let sent = self.nats.jetstream().publish_with_headers(subject, headers, change.body.into()).await;
@@ -153,11 +154,10 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    fn headers(&self, change: &Change, event: Option<&EventType>, request: Option<TraceParent>) -> HeaderMap {
+    fn headers(&self, change: &Change, event: &EventType, request: Option<TraceParent>) -> HeaderMap {
         let id = format!("{}:{}", self.epoch, change.revision);
         let made_at = rfc3339(change.created_at.to_system());
-        let schema = event.map_or_else(String::new, EventType::schema);
-        let mut headers = self.nats.headers(&change.event_type, &schema, &id, &made_at, request);
+        let mut headers = self.nats.headers(&change.event_type, &event.schema(), &id, &made_at, request);
         headers.insert(NATS_MESSAGE_ID, id.as_str());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, (change.revision.0 - 1).to_string().as_str());
         headers.insert(header::DIGEST, change.digest.to_hex().as_str());

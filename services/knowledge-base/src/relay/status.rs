@@ -70,6 +70,11 @@ impl RelayStatus {
         Self(None)
     }
 
+    /// Whether this process is the relay, and so the one of several that tells what is told once.
+    pub fn leads(&self) -> bool {
+        self.0.as_ref().is_some_and(|watched| watched.position.borrow().leads)
+    }
+
     /// The lag of a store in the state `snapshot`.
     pub fn lag(&self, snapshot: &Snapshot) -> Lag {
         let nothing = Lag { connected: false, changes: None, oldest_age: None };

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::adapters::AdapterReport;
 use super::{Adapter, Report, Searcher};
+use crate::relay::RelayStatus;
 
 /// Between two looks; a change is told that late at most.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -38,23 +39,31 @@ fn adapter_of(report: &AdapterReport) -> SearchAdapter {
     }
 }
 
-/// The task that tells `state.adapter`.
+/// The task that tells `state.adapter`, of the process that is the relay: the subject has one value, and several
+/// processes would overwrite each other's.
 pub struct AdapterTeller {
     searcher: Searcher,
+    relay: RelayStatus,
     instance: String,
 }
 
 impl AdapterTeller {
     /// Starts it; it ends with the stop.
-    pub fn start(searcher: Searcher, nats: &Nats, instance: &str, shutdown: &Shutdown) -> JoinHandle<()> {
-        let teller = Self { searcher, instance: instance.to_owned() };
+    pub fn start(
+        searcher: Searcher,
+        relay: RelayStatus,
+        nats: &Nats,
+        instance: &str,
+        shutdown: &Shutdown,
+    ) -> JoinHandle<()> {
+        let teller = Self { searcher, relay, instance: instance.to_owned() };
         let (sender, states) = watch::channel(None);
         let subject = STATE_ADAPTER.to_owned();
         tokio::spawn(state::publish(nats.clone(), subject, states, is_same, shutdown.clone()));
         let shutdown = shutdown.clone();
         tokio::spawn(async move {
             loop {
-                sender.send_replace(Some(teller.state()));
+                sender.send_replace(teller.relay.leads().then(|| teller.state()));
                 tokio::select! {
                     () = shutdown.requested() => return,
                     () = tokio::time::sleep(INTERVAL) => {}

@@ -74,6 +74,23 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether an attempt to connect failed for who asks and not for the state of the server, so that another one fails
+    /// as well: a wrong or missing password, no such user or database, a certificate that is not trusted.
+    pub fn is_refusal(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        match error.code() {
+            Some(code) => [
+                SqlState::INVALID_PASSWORD,
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                SqlState::INVALID_CATALOG_NAME,
+            ]
+            .contains(code),
+            None => self.meaning() == Meaning::Failed,
+        }
+    }
+}
+
 impl From<Error> for ReadError {
     fn from(error: Error) -> Self {
         match error.meaning() {

@@ -23,6 +23,7 @@ mod search;
 mod search_follower;
 mod search_index;
 #[cfg(test)]
+#[allow(dead_code, reason = "end-to-end tests use more of it")]
 #[path = "../../../../../tests/src/postgres.rs"]
 mod server;
 mod state;

@@ -65,6 +65,17 @@ pub enum OpenError {
         /// The last attempt's error.
         source: Error,
     },
+    /// It is there, and does not let this process in.
+    #[error(
+        "PostgreSQL at {target} refuses this user, password or database; see BYWASH_POSTGRES_URL and \
+         BYWASH_POSTGRES_PASSWORD_FILE"
+    )]
+    Refused {
+        /// Hosts and database.
+        target: String,
+        /// Its word.
+        source: Error,
+    },
     /// Newer than this program, too old a server, or damaged.
     #[error(
         "the store in PostgreSQL at {target} cannot be used; put back a backup, or name an empty database"
@@ -91,9 +102,15 @@ impl OpenError {
         match self {
             Self::Options(_) => "postgres_settings_unusable",
             Self::Unreachable { .. } => "postgres_unreachable",
+            Self::Refused { .. } => "postgres_refused",
             Self::Unusable { .. } => "store_unusable",
             Self::Directory { .. } => "data_dir_unusable",
         }
+    }
+
+    /// Whether a start with the same settings fails again.
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Options(_) | Self::Refused { .. })
     }
 }
 
@@ -172,6 +189,7 @@ async fn prepare(connector: &Connector) -> Result<Position, OpenError> {
             }
             // Not due yet: the attempt before it says more.
             Err(Error::Away) => {}
+            Err(source) if source.is_refusal() => return Err(OpenError::Refused { target, source }),
             Err(error) => last = error,
         }
         if Instant::now() > end {

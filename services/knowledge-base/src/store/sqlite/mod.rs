@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use chassis::telemetry::TRACE_TARGET;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::Span;
 
@@ -178,11 +178,13 @@ fn read_error(error: rusqlite::Error) -> ReadError {
 }
 
 fn write_error(error: rusqlite::Error) -> WriteError {
-    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-        WriteError::StorageFull
-    } else {
-        WriteError::Failed(Arc::new(error))
-    }
+    if is_full(&error) { WriteError::StorageFull } else { WriteError::Failed(Arc::new(error)) }
+}
+
+/// Whether SQLite found no space. The index of its log has a code of its own for that.
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Whether SQLite says that the file itself is damaged.

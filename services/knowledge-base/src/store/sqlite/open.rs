@@ -13,7 +13,9 @@ use super::super::sweeper::Sweeper;
 use super::reader::Pool;
 use super::schema::SchemaError;
 use super::writer::{self, Writer};
-use super::{BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, reader, schema, sweep};
+use super::{
+    BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, is_full, reader, schema, sweep,
+};
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "facts.sqlite";
@@ -46,7 +48,9 @@ pub enum OpenError {
     InUse(PathBuf),
     /// Damaged, foreign, or newer than this program.
     #[error(
-        "the store {path} cannot be opened; put back a backup, or move the file away to begin with an empty store"
+        "the store {path} cannot be opened; put back a backup with `bywash-knowledge-base restore --from FILE`, or move \
+         the files {file}* away to begin with an empty store",
+        file = path.display()
     )]
     Unusable {
         /// The database.
@@ -54,15 +58,27 @@ pub enum OpenError {
         /// What is wrong with it.
         source: SchemaError,
     },
+    /// Nothing can be written.
+    #[error("there is no space left for the store {0}; make some and start again")]
+    NoSpace(PathBuf),
 }
 
 impl OpenError {
+    fn of(path: &Path, source: SchemaError) -> Self {
+        let path = path.to_owned();
+        match source {
+            SchemaError::Sqlite(error) if is_full(&error) => Self::NoSpace(path),
+            source => Self::Unusable { path, source },
+        }
+    }
+
     /// Stable code of the reason.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Directory { .. } => "data_dir_unusable",
             Self::InUse(_) => "data_dir_in_use",
             Self::Unusable { .. } => "store_unusable",
+            Self::NoSpace(_) => "storage_full",
         }
     }
 }
@@ -76,7 +92,7 @@ impl SqliteStore {
     pub fn open(options: &SqliteOptions, metrics: StoreMetrics) -> Result<(Self, StoreThreads), OpenError> {
         let lock = lock(&options.data_dir)?;
         let path = options.data_dir.join(DATABASE_FILE);
-        let unusable = |source| OpenError::Unusable { path: path.clone(), source };
+        let unusable = |source| OpenError::of(&path, source);
         let new_epoch = Epoch::random();
         let mut connection =
             schema::open_writer(&path, new_epoch.as_str(), options.size_bytes_max).map_err(unusable)?;

@@ -255,3 +255,13 @@ async fn a_store_of_every_version_that_ever_was_is_brought_up_to_date() {
         assert_eq!(store.snapshot().revision, Revision(4), "version {version} goes on as its own");
     }
 }
+
+#[test]
+fn a_disk_without_room_for_the_index_of_the_log_is_a_full_one() {
+    for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        assert!(matches!(write_error(error), WriteError::StorageFull), "{code}");
+    }
+    let other = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_WRITE), None);
+    assert!(matches!(write_error(other), WriteError::Failed(_)));
+}

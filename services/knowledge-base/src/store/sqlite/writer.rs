@@ -16,7 +16,7 @@ use super::super::metrics::StoreMetrics;
 use super::super::model::Snapshot;
 use super::checkpoint;
 use super::position::Position;
-use super::write_error;
+use super::{is_full, write_error};
 use crate::fail_point::{self, FailPoint};
 
 /// Jobs that wait for the writer: a quarter of a second of single posts at the rate of one commit each. Beyond it a
@@ -106,6 +106,8 @@ pub struct Writer {
     /// Batches taken from the queue; the store admits only a few at once.
     batches: VecDeque<Job>,
     last_single: Option<Instant>,
+    /// Whether the last commit that failed did so for want of space.
+    is_full: bool,
     snapshot: watch::Sender<Snapshot>,
     metrics: StoreMetrics,
 }
@@ -127,6 +129,7 @@ impl Writer {
             singles: VecDeque::with_capacity(COMMIT_JOBS_MAX),
             batches: VecDeque::new(),
             last_single: None,
+            is_full: false,
             snapshot,
             metrics,
         };
@@ -213,14 +216,18 @@ impl Writer {
             Some(error) => Err(error),
         };
         let commit = started.elapsed().saturating_sub(apply);
+        let changed = self.position != before;
         let result = result.map_err(|error| {
             self.position = before;
             // Fails where the transaction never began or has ended itself.
             let _ = self.connection.execute_batch("ROLLBACK");
-            tracing::error!(error = &error as &dyn std::error::Error, jobs = count, "a commit failed");
+            self.tell_failure(&error, count);
             write_error(error)
         });
         if result.is_ok() {
+            if changed && std::mem::take(&mut self.is_full) {
+                tracing::info!("there is space for the store again");
+            }
             self.metrics.commit_seconds.observe(commit.as_secs_f64());
             #[allow(clippy::cast_precision_loss, reason = "at most a few hundred")]
             self.metrics.commit_jobs.observe(count as f64);
@@ -257,9 +264,18 @@ impl Writer {
             *failure = Some(error);
             return finish;
         }
-        tracing::error!(error = &error as &dyn std::error::Error, "a write failed");
+        self.tell_failure(&error, 1);
         let error = write_error(error);
         Box::new(move |committed| finish(committed.and(Err(error))))
+    }
+
+    /// Logs a failure. A full disk may fail hundreds of commits a second: it is told when it begins and when it is over.
+    fn tell_failure(&mut self, error: &rusqlite::Error, jobs: usize) {
+        if !is_full(error) {
+            tracing::error!(error = error as &dyn std::error::Error, jobs, "a write failed");
+        } else if !std::mem::replace(&mut self.is_full, true) {
+            tracing::error!("there is no space left for the store: writes are refused until there is");
+        }
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {

@@ -12,12 +12,13 @@ ifneq ($(missing),)
 $(error missing on this machine: $(missing). Bywash needs Rust with cargo, a C and C++ compiler, Python 3.11+ with pip, Node 20.19+ with npm and make)
 endif
 
-.PHONY: run test proof bench lint codegen render tools clean-data
+.PHONY: run test proof bench bench-kb lint codegen render tools clean-data
 
 run: ; @$(XTASK) run --gpu-source $(GPU) $(ARGS)
 test: ; @$(XTASK) test $(ARGS)
 proof: ; @$(XTASK) proof $(ARGS)
 bench: ; @$(XTASK) bench $(ARGS)
+bench-kb: ; @$(XTASK) bench-kb $(ARGS)
 lint: ; @$(XTASK) lint
 codegen: ; @$(XTASK) codegen
 render: ; @$(XTASK) render

@@ -1,4 +1,4 @@
-//! Tests, lint, proof, bench, code generation and the table of embeddings: each prepares what its program needs and then hands over to it.
+//! Tests, lint, proof, benches, code generation and the table of embeddings: each prepares what its program needs and then hands over to it.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::machine::{self, Need};
 use crate::process::{cargo, command, run};
 use crate::project::Project;
-use crate::{chart, console, tools};
+use crate::{chart, console, dataset, tools};
 
 /// The `test` task.
 pub fn test(project: &Project, arguments: &[String]) -> Result<()> {
@@ -94,17 +94,31 @@ pub fn proof(project: &Project, arguments: &[String]) -> Result<()> {
     run("the proof", command(project.binary("bywash-proof"), project.root()).args(arguments))
 }
 
-/// The `bench` task. What is measured is built as images are: the profile of the tests is half-way optimised.
+/// The `bench` task.
 pub fn bench(project: &Project, arguments: &[String]) -> Result<()> {
     machine::require("make bench", machine::BUILD)?;
     tools::ensure_for_bench(project)?;
-    let programs = ["bywash-push-gateway", "bywash-setup", "bywash-swarm"];
-    let mut build = cargo(project.root());
-    build.args(["build", "--release"]).args(programs.iter().flat_map(|program| ["--bin", program]));
-    eprintln!("building the gateway and the bench in release, which takes minutes the first time");
-    run("cargo build", &mut build)?;
+    build_release(project, &["bywash-push-gateway", "bywash-setup", "bywash-swarm"])?;
     let swarm = project.target().join("release/bywash-swarm");
     run("the bench", command(swarm, project.root()).arg("bench").args(arguments))
+}
+
+/// The `bench-kb` task.
+pub fn bench_kb(project: &Project, arguments: &[String]) -> Result<()> {
+    machine::require("make bench-kb", machine::BUILD)?;
+    tools::ensure(project, tools::RUN)?;
+    let facts = dataset::ensure(project)?;
+    build_release(project, &["bywash-knowledge-base", "bywash-setup", "bywash-swarm"])?;
+    let mut bench = command(project.target().join("release/bywash-swarm"), project.root());
+    run("the bench", bench.arg("bench-kb").arg("--facts").arg(facts).args(arguments))
+}
+
+/// What is measured is built as images are: the profile of the tests is half-way optimised.
+fn build_release(project: &Project, programs: &[&str]) -> Result<()> {
+    let mut build = cargo(project.root());
+    build.args(["build", "--release"]).args(programs.iter().flat_map(|program| ["--bin", program]));
+    eprintln!("building {} in release, which takes minutes the first time", programs.join(", "));
+    run("cargo build", &mut build)
 }
 
 /// The `codegen` task: the tests that compare the committed code and `docs/topics.md` with what they come from rewrite

@@ -28,6 +28,9 @@ enum Task {
     Proof(PassedOn),
     /// Measure the gateway beside raw system calls and other servers; further arguments go to `bywash-swarm bench`
     Bench(PassedOn),
+    /// Measure the knowledge base beside SQLite and its own indexes called directly; further arguments go to
+    /// `bywash-swarm bench-kb`
+    BenchKb(PassedOn),
     /// Generate the Rust code of `proto-schemas` anew from its .proto files
     Codegen,
     /// Render the chart into `k8s/bywash.yaml`
@@ -95,6 +98,7 @@ pub fn dispatch() -> Result<()> {
         Task::Lint => checks::lint(&project),
         Task::Proof(passed_on) => checks::proof(&project, &passed_on.arguments),
         Task::Bench(passed_on) => checks::bench(&project, &passed_on.arguments),
+        Task::BenchKb(passed_on) => checks::bench_kb(&project, &passed_on.arguments),
         Task::Codegen => checks::codegen(&project),
         Task::Render => chart::render(&project),
         Task::EmbeddingTable => checks::embedding_table(&project),

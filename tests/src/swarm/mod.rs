@@ -12,9 +12,9 @@ pub(crate) mod decode;
 mod driven;
 mod engine;
 mod event;
-mod histogram;
+pub(crate) mod histogram;
 mod load;
-mod peers;
+pub(crate) mod peers;
 pub(crate) mod protocol;
 mod publish;
 mod tally;
@@ -26,7 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Loads push servers with thousands of clients, and measures the gateway beside others.
+use crate::knowledge_bench;
+
+/// Loads push servers with thousands of clients, and measures the gateway and the knowledge base beside others.
 #[derive(Debug, Parser)]
 #[command(name = "bywash-swarm", version)]
 struct Arguments {
@@ -40,6 +42,8 @@ enum Part {
     Load(load::LoadArguments),
     /// Measure the gateway beside raw system calls and other servers, each figure against its target
     Bench(bench::BenchArguments),
+    /// Measure the knowledge base beside SQLite and its own indexes called directly, each figure against its target
+    BenchKb(knowledge_bench::BenchArguments),
     /// A swarm that obeys the bench; commands come on standard input
     #[command(hide = true)]
     Driven,
@@ -49,6 +53,9 @@ enum Part {
         #[arg(long, default_value_t = 1.0)]
         cost: f64,
     },
+    /// An answer made with axum, and no store
+    #[command(hide = true)]
+    PeerAnswer,
     /// The server made with axum
     #[command(hide = true)]
     PeerAxum {
@@ -62,8 +69,10 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().part {
         Part::Load(arguments) => load::main(&arguments).map(|()| true),
         Part::Bench(arguments) => bench::main(&arguments),
+        Part::BenchKb(arguments) => knowledge_bench::main(&arguments),
         Part::Driven => driven::main().map(|()| true),
         Part::PeerRaw { cost } => peers::raw::main(cost).map(|()| true),
+        Part::PeerAnswer => knowledge_bench::peer_main().map(|()| true),
         Part::PeerAxum { read_buffer_size } => peers::axum::main(read_buffer_size).map(|()| true),
     };
     match result {

@@ -1,13 +1,12 @@
 //! Round trip of a ping on quiet connections while a hot topic is flushed to everybody else without a pause.
 
-use std::process;
-
 use anyhow::{Context, Result, ensure};
 
 use super::contest::{Crowd, Lane, Values};
 use super::figure::Figure;
 use super::servers::{Contestant, Form};
 use super::{Bench, PEERS};
+use crate::proof::machine::prefer;
 use crate::swarm::driven::{Command, SwarmProcess};
 
 /// Longest that 99 of 100 may take, milliseconds.
@@ -16,9 +15,6 @@ const LIMIT_MS: f64 = 5.0;
 const PINGING: u32 = 20;
 /// Their own topic, on which nothing happens.
 const QUIET_PREFIX: &str = "app.quiet";
-/// The pings share a core with the clients of the hot topic, who never sleep, and must not wait for them: a process of
-/// the usual class would wait out their slice, some milliseconds. Any priority of the real-time class is above them.
-const PRIORITY: &str = "10";
 
 /// The figure.
 ///
@@ -32,6 +28,7 @@ pub fn beside_hot_topic(bench: &mut Bench) -> Result<()> {
     let mut pingers = Vec::new();
     for lane in &lanes {
         let mut swarm = SwarmProcess::start()?;
+        // They share a core with the clients of the hot topic, who never sleep, and must not wait for them.
         let preferred = prefer(swarm.pid());
         let quiet = Crowd { prefix: QUIET_PREFIX, ..Crowd::of_one_topic(Form::Ws, PINGING) };
         swarm.ask(&Command::Open(Box::new(quiet.plan(&lane.server)))).context("clients that ping")?;
@@ -52,12 +49,6 @@ pub fn beside_hot_topic(bench: &mut Bench) -> Result<()> {
     })?;
     bench.add(figure.with("pinging_process_is_preferred", preferred));
     Ok(())
-}
-
-/// Puts a process ahead of all others of its core; false where this is not allowed.
-fn prefer(pid: u32) -> bool {
-    let output = process::Command::new("chrt").args(["--fifo", "--pid", PRIORITY, &pid.to_string()]).output();
-    output.is_ok_and(|output| output.status.success())
 }
 
 fn measure(bench: &Bench, lane: &mut Lane, pinger: &mut SwarmProcess) -> Result<f64> {

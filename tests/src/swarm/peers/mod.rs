@@ -18,12 +18,12 @@ pub struct Listening {
 }
 
 /// Prints where a peer listens.
-fn announce(listening: Listening) {
+pub(crate) fn announce(listening: Listening) {
     println!("{}", serde_json::json!(listening));
 }
 
 /// Ends this process when its parent, who holds the other end of standard input, is gone.
-fn end_with_parent() {
+pub(crate) fn end_with_parent() {
     std::thread::spawn(|| {
         // Nothing is ever sent.
         let _ = std::io::stdin().read(&mut [0]);

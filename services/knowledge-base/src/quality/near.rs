@@ -21,7 +21,7 @@ use crate::grammar::{Fact, parse_kept};
 use crate::search::{Nearest, NearestError};
 use crate::store::{CollectionId, Epoch, FactId, Filter, ReadError, Revision, Store, StoredFact};
 
-/// Facts that a page looks at: some 300 ms of a core.
+/// Facts that a page looks at: a few hundred searches of about a millisecond each.
 pub const FACTS_LOOKED_AT_MAX: usize = 256;
 
 /// Longest time of a page; it ends after the facts that it has begun with, where the cores are busy with requests.

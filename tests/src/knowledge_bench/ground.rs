@@ -26,9 +26,11 @@ pub const FACTS_PER_REQUEST: usize = 20_000;
 const DATABASE: &str = "facts.sqlite";
 /// Until a service has nothing more to do: the graphs of all glosses take some 20 s.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A service that used at most one of the kernel's ticks for that long has settled.
+/// A service has settled that used at most one of the kernel's ticks between so many looks in a row: builders have the
+/// lowest priority, and may get nothing for a while on a machine that is not quiet.
 const SETTLED_S: f64 = 0.015;
-const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
+const SETTLED_LOOKS: usize = 3;
+const SETTLE_INTERVAL: Duration = Duration::from_millis(400);
 /// Between two looks whether vectors have caught up.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -65,6 +67,7 @@ pub struct Server {
     runtime: Arc<Runtime>,
     nats: Nats,
     service: Service,
+    vectors: Vectors,
 }
 
 impl Ground {
@@ -96,6 +99,8 @@ impl Ground {
         let mut server = self.stopped_server_on(filled, vectors)?;
         server.start()?;
         server.settle()?;
+        // The copy is not to be written to disk while something is measured.
+        rustix::fs::sync();
         Ok(server)
     }
 
@@ -122,7 +127,7 @@ impl Ground {
         if let Some(data) = data {
             copy_folder(data, &service.data());
         }
-        Ok(Server { runtime: Arc::clone(&self.runtime), nats, service })
+        Ok(Server { runtime: Arc::clone(&self.runtime), nats, service, vectors })
     }
 
     /// The data directory of a filled store; filled by a service the first time.
@@ -163,6 +168,7 @@ impl Ground {
         let copy = Scratch::below(self.folder.path());
         let path = copy.path().join(DATABASE);
         std::fs::copy(self.filled(filled)?.join(DATABASE), &path).context("the store cannot be copied")?;
+        rustix::fs::sync();
         Ok((copy, path))
     }
 
@@ -290,17 +296,19 @@ impl Server {
     /// # Errors
     /// When it goes on for longer than any index takes.
     pub fn settle(&self) -> Result<()> {
+        if self.vectors == Vectors::On {
+            self.vectors_caught_up()?;
+        }
         let start = Instant::now();
-        let mut before = self.cpu()?;
-        loop {
+        let (mut before, mut idle_looks) = (self.cpu()?, 0);
+        while idle_looks < SETTLED_LOOKS {
+            ensure!(start.elapsed() < SETTLE_TIMEOUT, "the knowledge base is busy after {SETTLE_TIMEOUT:?}");
             std::thread::sleep(SETTLE_INTERVAL);
             let now = self.cpu()?;
-            if now - before < SETTLED_S {
-                return Ok(());
-            }
-            ensure!(start.elapsed() < SETTLE_TIMEOUT, "the knowledge base is busy after {SETTLE_TIMEOUT:?}");
+            idle_looks = if now - before < SETTLED_S { idle_looks + 1 } else { 0 };
             before = now;
         }
+        Ok(())
     }
 
     /// CPU time of the service so far, seconds; threads that have ended included.

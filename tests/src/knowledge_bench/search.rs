@@ -21,9 +21,11 @@ use crate::swarm::histogram::{Histogram, Quantiles};
 
 /// Results of a search.
 const LIMIT: usize = 10;
-/// Share of the index's own rate that searches by meaning must reach, and threads and connections of that.
+/// Share of the index's own rate that searches by meaning must reach.
 const VECTOR_SHARE: f64 = 0.80;
-const AT_ONCE: [usize; 2] = [1, 2];
+/// Connections for each core where all are to be busy: while one waits for its answer to be made, told and read, another
+/// search goes on, as in the threads of the library that nothing interrupts.
+const CONNECTIONS_PER_CORE: usize = 2;
 /// Where the service keeps the vectors of the facts, in its data directory.
 const FACT_VECTORS: &str = "vectors/facts";
 
@@ -168,7 +170,8 @@ fn called(direct: &Direct, mode: &str, asked: &[Asked]) -> Result<Quantiles> {
     Ok(latency.quantiles())
 }
 
-/// As many searches by meaning as one thread, and two, can do, against as many connections.
+/// As many searches by meaning as one connection gets, beside one thread of the index; and as many as the machine does,
+/// beside a thread for each core.
 fn rate(
     bench: &mut Bench,
     server: &Server,
@@ -176,30 +179,36 @@ fn rate(
     requests: &[Vec<u8>],
     asked: &[Asked],
 ) -> Result<()> {
-    for at_once in AT_ONCE {
-        let mut crowd = Crowd::connect(server.service().addr(), at_once)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for (name, connections, threads) in [
+        ("vector_searches_in_turn", 1, 1),
+        ("vector_searches_on_all_cores", cores * CONNECTIONS_PER_CORE, cores),
+    ] {
+        let mut crowd = Crowd::connect(server.service().addr(), connections)?;
         let mut samples = Samples::default();
         for _ in 0..bench.scale.rounds {
             bench.check()?;
             let cpu = server.cpu()?;
             let turn = crowd.run(requests)?;
             let cpu_ms = (server.cpu()? - cpu) * 1e3 / count(requests.len());
-            let called = searches_per_second(&direct.index, asked, at_once)?;
+            let called = searches_per_second(&direct.index, asked, threads)?;
             samples.add("bywash", turn.per_second());
             samples.add("index", called);
             samples.add("load_cores", turn.load_share());
             samples.add("service_cpu_ms_a_search", cpu_ms);
             bench.note(&format!(
-                "{at_once} searches by meaning at once: {:.0} a second, {cpu_ms:.3} ms of CPU each; the index {called:.0}",
+                "{connections} connections search by meaning: {:.0} a second, {cpu_ms:.3} ms of CPU each; the index on \
+                 {threads} threads {called:.0}",
                 turn.per_second()
             ));
         }
         let least = VECTOR_SHARE * samples.median("index");
-        let name = format!("vector_searches_per_second_{at_once}");
-        let figure = samples.judged(&name, "searches/s", "bywash", &["bywash", "index"], |ours| {
+        let figure = samples.judged(name, "searches/s", "bywash", &["bywash", "index"], |ours| {
             (format!(">= {:.0} % of the index, {least:.0}", VECTOR_SHARE * 100.0), ours >= least)
         });
         let figure = figure
+            .with("connections", connections)
+            .with("index_threads", threads)
             .with("load_cores", samples.median("load_cores"))
             .with("service_cpu_ms_a_search", samples.median("service_cpu_ms_a_search"));
         bench.add(figure);

@@ -180,11 +180,23 @@ pub fn busy_seconds() -> Result<f64> {
 /// # Errors
 /// When there is no such process.
 pub fn cpu_seconds(pid: u32) -> Result<f64> {
-    let path = format!("/proc/{pid}/stat");
-    let text = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
+    ticks(&format!("/proc/{pid}/stat"), 2)
+}
+
+/// CPU time that this process and its children that have ended have used, seconds (fields 14 to 17).
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn cpu_seconds_with_children() -> Result<f64> {
+    ticks("/proc/self/stat", 4)
+}
+
+/// So many fields of CPU time, from the 14th on, as seconds.
+fn ticks(path: &str, fields: usize) -> Result<f64> {
+    let text = fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?;
     // The name in parentheses may hold spaces.
-    let (_, fields) = text.rsplit_once(')').with_context(|| format!("{path} is malformed"))?;
+    let (_, rest) = text.rsplit_once(')').with_context(|| format!("{path} is malformed"))?;
     let ticks: f64 =
-        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+        rest.split_whitespace().skip(11).take(fields).filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS_PER_SECOND)
 }

@@ -149,7 +149,7 @@ impl Backend for SqliteStore {
     }
 
     async fn fact(&self, id: FactId) -> Result<Seen<Option<StoredFact>>, ReadError> {
-        self.read(move |connection| fact_queries::fact(connection, id)).await
+        self.look_up(move |connection| fact_queries::fact(connection, id)).await
     }
 
     async fn facts(&self, ids: Vec<FactId>) -> Result<Seen<Vec<StoredFact>>, ReadError> {
@@ -218,7 +218,7 @@ impl Backend for SqliteStore {
         collection: CollectionId,
         key: DocumentKey,
     ) -> Result<Seen<Option<StoredDocument>>, ReadError> {
-        self.read(move |connection| document_queries::document(connection, collection, &key)).await
+        self.look_up(move |connection| document_queries::document(connection, collection, &key)).await
     }
 
     async fn documents(

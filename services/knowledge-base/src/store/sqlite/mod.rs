@@ -11,6 +11,7 @@ mod facts;
 pub(in crate::store) mod fts;
 mod job;
 mod log;
+mod look_up;
 mod maintenance;
 mod open;
 mod position;
@@ -42,6 +43,7 @@ use super::error::{ReadError, WriteError};
 use super::model::Snapshot;
 use super::sweeper::Sweeper;
 use job::Job;
+use look_up::LookUps;
 use position::Position;
 
 /// Batches under way at once, of all bulk requests together: those of one commit and those of the next. More wait.
@@ -49,6 +51,8 @@ const BATCHES_AT_ONCE: usize = 8;
 
 /// The store; its threads end when it is dropped.
 pub struct SqliteStore {
+    /// Dropped before `writes`, with which the writer ends: the connection that writes must be closed last.
+    look_ups: LookUps,
     writes: mpsc::Sender<Job>,
     /// Point reads.
     reads: mpsc::Sender<reader::Read>,
@@ -101,6 +105,21 @@ impl SqliteStore {
         Ok(answer)
     }
 
+    /// Runs `query`, which finds one row by its number or key, in a read transaction of its own: here where a connection
+    /// is free, else as [`Self::read`].
+    async fn look_up<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Seen<T>, ReadError> {
+        let started = Instant::now();
+        if let Some(connection) = self.look_ups.free() {
+            let _span = read_span().entered();
+            let (value, epoch, revision) = reader::in_transaction(&connection, query).map_err(read_error)?;
+            return Ok(Seen { value, revision, epoch, elapsed: started.elapsed() });
+        }
+        self.read(query).await
+    }
+
     /// Runs `query` in a read transaction of its own, for a request that wants known rows.
     async fn read<T: Send + 'static>(
         &self,
@@ -122,11 +141,7 @@ impl SqliteStore {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Seen<T>, ReadError> {
         let started = Instant::now();
-        let span = if Span::current().is_none() {
-            Span::none()
-        } else {
-            tracing::info_span!(target: TRACE_TARGET, "store.read")
-        };
+        let span = read_span();
         let (read, answer) = reader::read(query, Some(started + READ_TIME_MAX));
         pool.try_send(read).map_err(|error| refused(&error))?;
         let (value, epoch, revision) = answer.await.map_err(|_| ReadError::Closed)??;
@@ -153,6 +168,14 @@ impl SqliteStore {
         let (value, epoch, revision) = answer.await.map_err(|_| ReadError::Closed)??;
         Ok(Seen { value, revision, epoch, elapsed: started.elapsed() })
     }
+}
+
+/// The span of a read, within that of a request.
+fn read_span() -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::info_span!(target: TRACE_TARGET, "store.read")
 }
 
 /// Frees some of the documents of deleted collections, as a batch: posts go first.

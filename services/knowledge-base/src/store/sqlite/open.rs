@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::super::metrics::StoreMetrics;
 use super::super::model::Epoch;
 use super::super::sweeper::Sweeper;
+use super::look_up::LookUps;
 use super::reader::Pool;
 use super::schema::SchemaError;
 use super::writer::{self, Writer};
@@ -117,6 +118,7 @@ impl SqliteStore {
         let relay_reads = pool(reader::QUEUE_RELAY_READS, reader::RELAY_READERS, Some(READ_TIME_MAX))?;
         let follower_reads = pool(reader::QUEUE_FOLLOWER_READS, reader::FOLLOWER_READERS, None)?;
         let exports = pool(reader::QUEUE_EXPORTS, reader::EXPORTERS, None)?;
+        let look_ups = LookUps::open(&path).map_err(sqlite)?;
         others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
         let writing = thread("kb-writer", move || {
             writer.run(others);
@@ -129,6 +131,7 @@ impl SqliteStore {
             Sweeper::start(move || sweep(writes.clone(), Arc::clone(&batches)))
         };
         let store = Self {
+            look_ups,
             writes,
             reads,
             search_reads,

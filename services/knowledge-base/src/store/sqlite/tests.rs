@@ -95,6 +95,7 @@ async fn a_batch_keeps_its_turn_until_it_is_done_although_nobody_waits() {
     let (store, _threads) = open(&directory).unwrap();
     let (writes, mut queue) = mpsc::channel(BATCHES_AT_ONCE);
     let waiting = SqliteStore {
+        look_ups: LookUps::open(&directory.path().join(DATABASE_FILE)).unwrap(),
         writes,
         reads: store.reads.clone(),
         search_reads: store.search_reads.clone(),
@@ -115,6 +116,18 @@ async fn a_batch_keeps_its_turn_until_it_is_done_although_nobody_waits() {
     store.watch().wait_for(|snapshot| snapshot.fact_count == 1).await.unwrap();
     let all = store.batches.acquire_many(u32::try_from(BATCHES_AT_ONCE).unwrap()).await.unwrap();
     assert_eq!(all.num_permits(), BATCHES_AT_ONCE, "its turn is over");
+}
+
+#[tokio::test]
+async fn a_look_up_that_finds_no_connection_free_is_done_by_a_reader() {
+    let directory = Directory::new();
+    let (store, _threads) = open(&directory).unwrap();
+    store.add(fact("P(1)"), origin()).await.unwrap();
+    let all: Vec<_> = std::iter::from_fn(|| store.look_ups.free()).collect();
+    assert!(!all.is_empty());
+    let looked_up = store.fact(FactId(1));
+    let found = tokio::time::timeout(Duration::from_secs(10), looked_up).await.unwrap().unwrap();
+    assert_eq!((found.value.unwrap().statement.as_str(), found.revision), ("P(1).", Revision(1)));
 }
 
 #[tokio::test]
@@ -157,7 +170,10 @@ async fn the_relay_reads_while_requests_are_refused_and_one_that_waited_too_long
         });
         store.reads.send(read).await.unwrap();
     }
+    let look_ups: Vec<_> = std::iter::from_fn(|| store.look_ups.free()).collect();
     assert!(matches!(store.fact(FactId(1)).await, Err(ReadError::Overloaded)));
+    drop(look_ups);
+    assert!(store.fact(FactId(1)).await.is_ok(), "a look-up here waits for no thread");
     assert_eq!(store.changes(Revision(1), 10, usize::MAX).await.unwrap().len(), 1);
     assert_eq!(store.oldest_change(Revision(0)).await.unwrap().unwrap().0, Revision(1));
 

@@ -134,8 +134,8 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::super::super::testing::Directory;
     use super::*;
+    use crate::testing::Directory;
 
     /// Commits in the log, of one frame each but for the first, which makes the table.
     const COMMITS: usize = 10;

@@ -187,6 +187,14 @@ impl<'a> World<'a> {
     pub async fn end(self) {
         let Self { course, nats, services, gateway, clients, writers, .. } = self;
         let acknowledged = writers.finish().await;
+        // Of several each follows the others a little later.
+        let revisions = acknowledged.iter().flatten().filter_map(|done| done.revision);
+        let mut newest = revisions.max().unwrap_or(0);
+        for service in &services {
+            let count = get(service, &format!("/api/facts/count?min_revision={newest}")).await;
+            newest = newest.max(whole(&count["revision"]));
+        }
+        get(&services[0], &format!("/api/facts/count?min_revision={newest}")).await;
         let log = caught_up(&nats, &services[0]).await;
         let mut wrong = strange_headers(&log);
         let told = changes(&services[0]).await;

@@ -247,7 +247,8 @@ pub fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
         return Ok(None);
     }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
-    Ok((verdict != "ok").then_some(verdict))
+    // It may have several lines, and what is told of a start has one.
+    Ok((verdict != "ok").then(|| verdict.replace('\n', " ")))
 }
 
 /// Looks for damage as far as is quick: all pages of a small store, and what must agree in any.

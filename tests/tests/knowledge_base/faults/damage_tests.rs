@@ -228,6 +228,12 @@ async fn a_log_that_lost_its_last_commit_is_told_to_all_who_knew_it() {
     set_up(&nats).await;
     let mut service = Service::new(Kind::KnowledgeBase, &nats.url());
     service.start().await;
+    // Or its note of the new stream is the last commit.
+    eventually("the relay is at work", || async {
+        let status = get(&service, "/api/status").await;
+        if status["relay"]["connected"] == true { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
     for number in 0..5 {
         add(&service, &statement(number)).await;
     }

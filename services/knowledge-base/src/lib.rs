@@ -9,11 +9,13 @@ pub mod config;
 pub mod embed;
 pub mod error;
 pub mod fail_point;
+mod following;
 pub mod grammar;
 pub mod graph;
 mod lane;
 mod maintenance;
 mod opening;
+mod priority;
 pub mod quality;
 pub mod relay;
 pub mod search;
@@ -72,11 +74,10 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     tracing::info!(facts = snapshot.fact_count, revision = snapshot.revision.0, epoch = %snapshot.epoch, "store open");
 
     let watching = watch_store(store.clone(), chassis.health.clone(), chassis.shutdown.clone());
-    let (graph, graph_thread) = GraphIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    let (graph, graph_thread) = GraphIndex::start(&store, &chassis.metrics, chassis.shutdown.clone());
     let following = graph.clone();
     watch_index("graph", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
-    let (quality, quality_thread) =
-        QualityIndex::start(store.clone(), &chassis.metrics, chassis.shutdown.clone());
+    let (quality, quality_thread) = QualityIndex::start(&store, &chassis.metrics, chassis.shutdown.clone());
     let following = quality.clone();
     watch_index("quality", async move { following.failed().await }, &chassis.health, &chassis.shutdown);
 

@@ -10,6 +10,8 @@
 mod budget;
 mod build;
 mod builders;
+mod contention;
+mod cores;
 mod files;
 mod flat;
 mod follower;

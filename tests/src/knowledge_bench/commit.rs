@@ -66,7 +66,11 @@ pub fn writers(bench: &mut Bench) -> Result<()> {
             let facts = next(&mut unused, count)?;
             let posted = post_all(&server, writers, facts)?;
             let commits = sqlite.prepare(facts, 1, posted.facts_per_commit)?;
-            let direct = per_second(facts.len(), sqlite.carry_out(&commits)?);
+            // What the service still has to do for its indexes is none of SQLite's business.
+            server.process().freeze();
+            let carried_out = sqlite.carry_out(&commits);
+            server.process().thaw();
+            let direct = per_second(facts.len(), carried_out?);
             bench.note(&format!(
                 "{writers:>2} writers: {:>6.0} facts/s, p99 {:.2} ms, {:.1} a commit; SQLite so grouped {direct:>6.0} facts/s",
                 posted.per_second, posted.p99_ms, posted.facts_per_commit

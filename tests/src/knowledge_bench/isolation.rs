@@ -30,11 +30,12 @@ pub fn reads(bench: &mut Bench) -> Result<()> {
     for _ in 0..bench.scale.rounds {
         bench.check()?;
         let facts = bench.ground.facts.len() as u64;
-        let mut measure = |name: &str, server: &Server, work: &dyn Fn() -> Result<()>| -> Result<()> {
-            let reads = while_doing(server, facts, work)?;
-            add(bench, &mut samples, name, &reads);
-            Ok(())
-        };
+        let mut measure =
+            |name: &str, server: &Server, work: &(dyn Fn() -> Result<()> + Sync)| -> Result<()> {
+                let reads = while_doing(server, facts, work)?;
+                add(bench, &mut samples, name, &reads);
+                Ok(())
+            };
         measure("idle", &everything, &|| wait(window))?;
         measure("export", &everything, &|| {
             again(window, &everything, &get("/api/facts/export?format=jsonl"))

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::client::{Caller, get};
 use super::ground::Server;
 use super::input::SEED;
-use crate::proof::machine::prefer;
+use crate::proof::machine::{defer, prefer};
 use crate::swarm::histogram::{Histogram, Quantiles};
 
 /// Between two reads: a tenth of what one connection can do, so that the reads are no load of their own.
@@ -22,24 +22,30 @@ pub struct Reads {
     pub preferred: bool,
 }
 
-/// Reads one fact after another while `work` is done; both must succeed.
+/// Reads one fact after another while `work` is done; both must succeed. Who asks for the work is behind everybody else:
+/// clients are on other machines, and only what the service does for them is to be waited for.
 ///
 /// # Errors
 /// That of the work, else that of the reads.
-pub fn while_doing(server: &Server, facts: u64, work: impl FnOnce() -> Result<()>) -> Result<Reads> {
+pub fn while_doing(server: &Server, facts: u64, work: impl FnOnce() -> Result<()> + Send) -> Result<Reads> {
     let mut caller = server.caller()?;
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reads = scope.spawn(|| read_until(&mut caller, facts, &done));
-        let worked = work();
+        let worked = scope.spawn(|| {
+            defer(this_thread());
+            work()
+        });
+        let worked = worked.join();
         done.store(true, Ordering::Relaxed);
+        let worked = worked.ok().context("the thread that asks for the work panicked")?;
         let reads = reads.join().ok().context("the reading thread panicked")?;
         worked.and(reads)
     })
 }
 
 fn read_until(caller: &mut Caller, facts: u64, done: &AtomicBool) -> Result<Reads> {
-    let preferred = prefer(rustix::thread::gettid().as_raw_pid().unsigned_abs());
+    let preferred = prefer(this_thread());
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut latency = Histogram::default();
     let mut due = Instant::now();
@@ -58,4 +64,8 @@ fn read_until(caller: &mut Caller, facts: u64, done: &AtomicBool) -> Result<Read
         due += INTERVAL;
     }
     Ok(Reads { latency: latency.quantiles(), preferred })
+}
+
+fn this_thread() -> u32 {
+    rustix::thread::gettid().as_raw_pid().unsigned_abs()
 }

@@ -20,10 +20,10 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, params};
 
 /// Page cache of the writer and of a reader, as the store has them.
-const WRITER_CACHE_KIB: i64 = 64 * 1024;
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 pub const READER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages of the log from which another thread moves them, and from which the writer does so itself, as in the store.
-const LOG_PAGES_WORTHWHILE: i32 = 1024;
+const LOG_PAGES_WORTHWHILE: i32 = 4 * 1024;
 const LOG_PAGES_MAX: i32 = 16 * 1024;
 /// Longest wait for a lock; nobody else writes to the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,6 +82,7 @@ impl Writer {
         connection.pragma_update(None, "journal_mode", "wal")?;
         let synchronous = if durability == Durability::Full { "full" } else { "off" };
         connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "cache_spill", false)?;
         let (wake, woken) = sync_channel(1);
         watch_log(&mut connection, wake)?;
         let log = Connection::open(path)?;

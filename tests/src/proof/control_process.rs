@@ -46,8 +46,8 @@ async fn run(data_dir: PathBuf) -> Result<()> {
     let store: Store = Arc::new(store);
     // It goes on until the process ends.
     let (_running, shutdown) = Shutdown::manual();
-    let (graph, _thread) = GraphIndex::start(store.clone(), &metrics, shutdown.clone());
-    let (quality, _thread) = QualityIndex::start(store.clone(), &metrics, shutdown.clone());
+    let (graph, _thread) = GraphIndex::start(&store, &metrics, shutdown.clone());
+    let (quality, _thread) = QualityIndex::start(&store, &metrics, shutdown.clone());
     let broadcast = Arc::new(Broadcast::default());
     let vectors = Vectors::none();
     let switches = Switches { primary: true, fallback: true };

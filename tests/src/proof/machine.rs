@@ -64,8 +64,16 @@ const REAL_TIME_PRIORITY: &str = "10";
 
 /// Puts a process or thread ahead of all others of its core; false where this is not allowed.
 pub fn prefer(id: u32) -> bool {
-    let mut chrt = Command::new("chrt");
-    let output = chrt.args(["--fifo", "--pid", REAL_TIME_PRIORITY, &id.to_string()]).output();
+    schedule(id, "--fifo", REAL_TIME_PRIORITY)
+}
+
+/// Puts a process or thread behind all others: it never takes the core from one. False where this is not allowed.
+pub fn defer(id: u32) -> bool {
+    schedule(id, "--idle", "0")
+}
+
+fn schedule(id: u32, policy: &str, priority: &str) -> bool {
+    let output = Command::new("chrt").args([policy, "--pid", priority, &id.to_string()]).output();
     output.is_ok_and(|output| output.status.success())
 }
 

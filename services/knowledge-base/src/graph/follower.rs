@@ -4,9 +4,8 @@
 //! places, and does the same to the other one. Rows say what is true now, so taking one twice does no harm, and after a
 //! failure it simply asks again.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chassis::Shutdown;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -15,7 +14,8 @@ use super::copies::{Position, Writer};
 use super::growth::Growth;
 use super::index::GraphState;
 use super::metrics::GraphMetrics;
-use crate::grammar::{Fact, parse};
+use crate::following::Look;
+use crate::grammar::{Fact, parse_kept};
 use crate::store::{DeltaAnswer, FactId, ReadError, Revision, Store};
 
 /// Facts read at once, about: some 20 ms of reading and of applying, each of which goes on during the other.
@@ -23,13 +23,6 @@ const PAGE_FACTS: usize = 5_000;
 
 /// Facts that are kept for the second copy. Where more has changed, copying the first costs less than their memory.
 const KEPT_FACTS_MAX: usize = 10_000;
-
-/// Shortest time between two looks at the store: what is written within it is followed at once, which costs a look and
-/// not one for each write.
-const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(5);
-
-/// Pause after a read that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is different: facts as they are now.
 type Changes = Vec<(FactId, Option<Fact>)>;
@@ -62,7 +55,6 @@ pub struct Follower {
     writer: Writer,
     state: watch::Sender<Option<GraphState>>,
     metrics: GraphMetrics,
-    shutdown: Shutdown,
     /// Both copies hold this state.
     after: Revision,
 }
@@ -74,9 +66,8 @@ impl Follower {
         writer: Writer,
         state: watch::Sender<Option<GraphState>>,
         metrics: GraphMetrics,
-        shutdown: Shutdown,
     ) -> Self {
-        Self { store, writer, state, metrics, shutdown, after: Revision(0) }
+        Self { store, writer, state, metrics, after: Revision(0) }
     }
 
     /// As if it had come so far.
@@ -88,35 +79,9 @@ impl Follower {
         self.after = revision;
     }
 
-    /// Follows until the stop or the store's end.
-    pub fn run(mut self, runtime: &Handle) {
-        let mut snapshots = self.store.watch();
-        snapshots.mark_changed();
-        let stop = self.shutdown.clone();
-        loop {
-            let changed = runtime.block_on(async {
-                tokio::select! {
-                    () = stop.requested() => false,
-                    changed = snapshots.changed() => changed.is_ok(),
-                }
-            });
-            if !changed {
-                return;
-            }
-            let pause = match self.catch_up(runtime) {
-                Ok(()) => LOOK_INTERVAL_MIN,
-                Err(ReadError::Closed) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "the graph cannot follow the store; it tries again");
-                    snapshots.mark_changed();
-                    RETRY_PAUSE
-                }
-            };
-            runtime.block_on(async {
-                // Over at the stop.
-                let _ = tokio::time::timeout(pause, stop.requested()).await;
-            });
-        }
+    /// Takes what was written.
+    pub fn look(&mut self, runtime: &Handle) -> Look {
+        Look::of(self.catch_up(runtime), "graph")
     }
 
     /// Brings both copies to the newest state and lets others see it.
@@ -198,7 +163,7 @@ async fn read(store: Store, after: Revision) -> Result<Answer, ReadError> {
 
 /// The fact of a statement. What the store holds parses, or it is damaged: then the fact is left out.
 fn parsed(id: FactId, statement: &str) -> Option<Fact> {
-    parse(statement)
+    parse_kept(statement)
         .inspect_err(|error| tracing::error!(fact = id.0, %error, "a statement in the store is no fact"))
         .ok()
 }

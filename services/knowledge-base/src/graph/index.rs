@@ -1,9 +1,10 @@
 //! The graph as the service holds it: asked from async code, answered on blocking threads, few at a time.
 
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chassis::{Metrics, Shutdown};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::adjacency::{Figures, Graph};
@@ -11,6 +12,7 @@ use super::copies::{self, Position, Reader};
 use super::follower::Follower;
 use super::growth::Growth;
 use super::metrics::GraphMetrics;
+use crate::following;
 use crate::lane::{Lane, LaneError};
 use crate::store::{Seen, Store};
 
@@ -105,15 +107,14 @@ impl GraphIndex {
     ///
     /// # Panics
     /// Outside of a tokio runtime, or when the system has no thread to give.
-    pub fn start(store: Store, metrics: &Metrics, shutdown: Shutdown) -> (Self, GraphThread) {
+    pub fn start(store: &Store, metrics: &Metrics, shutdown: Shutdown) -> (Self, GraphThread) {
         let metrics = GraphMetrics::new(metrics);
         let (writer, reader) = copies::new();
         let (sender, state) = watch::channel(None);
-        let follower = Follower::new(store, writer, sender, metrics.clone(), shutdown);
-        let runtime = tokio::runtime::Handle::current();
-        let thread = std::thread::Builder::new().name("kb-graph".to_owned());
-        let thread =
-            thread.spawn(move || follower.run(&runtime)).expect("the system starts a thread at start");
+        let mut follower = Follower::new(store.clone(), writer, sender, metrics.clone());
+        let look = move |runtime: &Handle| follower.look(runtime);
+        let thread = following::start("kb-graph", store, shutdown, Duration::MAX, look);
+        let thread = thread.expect("the system starts a thread at start");
         let index = Self {
             reader,
             state,

@@ -43,7 +43,7 @@ impl Followed {
         let directory = Directory::new();
         let store = store(&directory);
         let (stop, shutdown) = Shutdown::manual();
-        let (graph, thread) = GraphIndex::start(store.clone(), &Metrics::new(), shutdown);
+        let (graph, thread) = GraphIndex::start(&store, &Metrics::new(), shutdown);
         Self { store, graph, stop, thread, _directory: directory }
     }
 
@@ -176,9 +176,8 @@ async fn a_graph_that_is_ahead_of_a_store_that_was_put_back_is_built_anew() {
     while store.trim_changes(Revision(7)).await.unwrap().outcome > 0 {}
     let (writer, reader) = copies::new();
     let (sender, state) = tokio::sync::watch::channel(None);
-    let (_stop, shutdown) = Shutdown::manual();
     let metrics = GraphMetrics::new(&Metrics::new());
-    let mut follower = Follower::new(store.clone(), writer, sender, metrics, shutdown);
+    let mut follower = Follower::new(store.clone(), writer, sender, metrics);
     follower.holds(
         Revision(9),
         &[(FactId(2), parse("P(a, n1)").unwrap()), (FactId(9), parse("P(x, y)").unwrap())],

@@ -4,7 +4,6 @@
 //! twice does no harm, and after a failure it simply asks again. What is long is done before the lock is taken.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use chassis::Shutdown;
 use tokio::runtime::Handle;
@@ -14,22 +13,13 @@ use super::findings::Findings;
 use super::folding::{Entry, Folder};
 use super::index::QualityState;
 use super::metrics::QualityMetrics;
+use crate::following::Look;
 use crate::grammar::parse_kept;
 use crate::store::{DeltaAnswer, FactId, FactRow, ReadError, Revision, Store};
 use crate::vector::Position;
 
 /// Facts read at once, about: some 20 ms of reading and parsing, and some 5 ms in which nobody is answered.
 const PAGE_FACTS: usize = 5_000;
-
-/// Shortest time between two looks at the store: what is written within it is followed at once, which costs a look and
-/// not one for each write.
-const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(5);
-
-/// Pause after a read that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Of the thread: behind requests, as the vectors' is.
-const NICENESS: i32 = 5;
 
 /// What is found, and which state of the store it is; none while it is between two.
 #[derive(Debug, Default)]
@@ -67,38 +57,9 @@ impl Follower {
         Self { store, shared, folder, state, metrics, shutdown, after: Revision(0) }
     }
 
-    /// Follows until the stop or the store's end.
-    pub fn run(mut self, runtime: &Handle) {
-        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-            tracing::warn!(%error, "the quality of facts is followed at the usual priority");
-        }
-        let mut snapshots = self.store.watch();
-        snapshots.mark_changed();
-        let stop = self.shutdown.clone();
-        loop {
-            let changed = runtime.block_on(async {
-                tokio::select! {
-                    () = stop.requested() => false,
-                    changed = snapshots.changed() => changed.is_ok(),
-                }
-            });
-            if !changed {
-                return;
-            }
-            let pause = match self.catch_up(runtime) {
-                Ok(()) => LOOK_INTERVAL_MIN,
-                Err(ReadError::Closed) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "the quality of facts is not followed; another try");
-                    snapshots.mark_changed();
-                    RETRY_PAUSE
-                }
-            };
-            runtime.block_on(async {
-                // Over at the stop.
-                let _ = tokio::time::timeout(pause, stop.requested()).await;
-            });
-        }
+    /// Takes what was written.
+    pub fn look(&mut self, runtime: &Handle) -> Look {
+        Look::of(self.catch_up(runtime), "quality of facts")
     }
 
     /// Takes all that is different by now.

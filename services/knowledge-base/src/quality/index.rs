@@ -12,6 +12,7 @@ use super::findings::{Figures, Findings};
 use super::folding::Folder;
 use super::follower::{Follower, Shared};
 use super::metrics::QualityMetrics;
+use crate::following;
 use crate::lane::{Lane, LaneError};
 use crate::store::{Seen, Store};
 use crate::vector::Position;
@@ -95,16 +96,16 @@ impl QualityIndex {
     ///
     /// # Panics
     /// Outside of a tokio runtime, or when the system has no thread to give.
-    pub fn start(store: Store, metrics: &Metrics, shutdown: Shutdown) -> (Self, QualityThread) {
+    pub fn start(store: &Store, metrics: &Metrics, shutdown: Shutdown) -> (Self, QualityThread) {
         let metrics = QualityMetrics::new(metrics);
         let (shared, folder) = (Shared::default(), Folder::default());
         let (sender, state) = watch::channel(QualityState::default());
-        let follower =
-            Follower::new(store, shared.clone(), folder.clone(), sender, metrics.clone(), shutdown);
-        let runtime = Handle::current();
-        let thread = std::thread::Builder::new().name("kb-quality".to_owned());
-        let thread =
-            thread.spawn(move || follower.run(&runtime)).expect("the system starts a thread at start");
+        let (stop, own_store) = (shutdown.clone(), store.clone());
+        let mut follower =
+            Follower::new(own_store, shared.clone(), folder.clone(), sender, metrics.clone(), stop);
+        let look = move |runtime: &Handle| follower.look(runtime);
+        let thread = following::start("kb-quality", store, shutdown, Duration::MAX, look);
+        let thread = thread.expect("the system starts a thread at start");
         (Self { shared, state, folder, lane: Lane::new(AT_ONCE, WAITING), metrics }, QualityThread(thread))
     }
 

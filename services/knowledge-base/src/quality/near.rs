@@ -18,6 +18,7 @@ use super::folding::Folded;
 use super::likeness::likeness;
 use crate::embed::StaticTable;
 use crate::grammar::{Fact, parse_kept};
+use crate::priority::Class;
 use crate::search::{Nearest, NearestError};
 use crate::store::{CollectionId, Epoch, FactId, Filter, ReadError, Revision, Store, StoredFact};
 
@@ -38,9 +39,6 @@ const COSINE_MIN: f32 = 0.5;
 
 /// Pages at once.
 const PAGES_AT_ONCE: usize = 1;
-
-/// Of the thread: behind requests.
-const NICENESS: i32 = 5;
 
 /// Two facts that nearly say the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,9 +119,7 @@ impl NearDuplicates {
         let this = self.clone();
         let runtime = Handle::current();
         let work = move || {
-            if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-                tracing::warn!(%error, "near duplicates are looked for at the usual priority");
-            }
+            Class::Follow.enter();
             let page = this.look(question, &runtime, &|| reply.is_closed());
             // Held until here, for who asked may be gone while the page goes on; and no longer, for whoever has this page
             // may ask for the next one at once.

@@ -239,7 +239,7 @@ async fn the_index_follows_additions_changes_and_deletions_exactly() {
         sent.written().await.unwrap();
     }
     let (stop, shutdown) = Shutdown::manual();
-    let (index, thread) = QualityIndex::start(store.clone(), &Metrics::new(), shutdown);
+    let (index, thread) = QualityIndex::start(&store, &Metrics::new(), shutdown);
     let reached = async |revision: Revision| {
         let mut state = index.watch();
         let there = state

@@ -34,13 +34,9 @@ impl Vectors {
         let VectorMetrics { facts: facts_reached, documents: documents_reached } =
             VectorMetrics::new(metrics);
         let builders = Builders::start(BuildersOptions::default()).map_err(FollowError::Thread)?;
-        let facts = FactVectors::start(store.clone(), &directory.join("facts"), &builders, facts_reached)?;
-        let documents = DocumentVectors::start(
-            store.clone(),
-            &directory.join("documents"),
-            &builders,
-            documents_reached,
-        )?;
+        let facts = FactVectors::start(store, &directory.join("facts"), &builders, facts_reached)?;
+        let documents =
+            DocumentVectors::start(store, &directory.join("documents"), &builders, documents_reached)?;
         Ok(Self(Some(Arc::new(Followers { facts, documents }))))
     }
 

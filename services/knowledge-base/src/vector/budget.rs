@@ -21,6 +21,8 @@ pub enum Purpose {
 struct Used {
     waiting_bytes: usize,
     building_bytes: usize,
+    /// Those who found too little.
+    waiters: usize,
 }
 
 impl Used {
@@ -39,12 +41,19 @@ pub struct Budget {
     /// Changed for the length of an addition.
     used: Mutex<Used>,
     given_back: Condvar,
+    /// What was noted of the pressure last.
+    pressed: AtomicBool,
 }
 
 impl Budget {
     /// Nothing is used.
     pub fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { bytes_max, used: Mutex::default(), given_back: Condvar::new() })
+        Arc::new(Self {
+            bytes_max,
+            used: Mutex::default(),
+            given_back: Condvar::new(),
+            pressed: AtomicBool::new(false),
+        })
     }
 
     /// Most bytes for a purpose.
@@ -54,6 +63,17 @@ impl Budget {
             Purpose::Waiting => waiting,
             Purpose::Building => self.bytes_max - waiting,
         }
+    }
+
+    /// Whether somebody waits for memory, or will soon: less than an eighth of that for vectors is left. Costs no lock.
+    pub fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
+    /// Called with the lock held, after each change.
+    fn note_pressure(&self, used: &Used) {
+        let is_short = used.waiting_bytes > self.bytes_max(Purpose::Waiting) / 8 * 7;
+        self.pressed.store(is_short || used.waiters > 0, Ordering::Relaxed);
     }
 
     /// Takes `bytes` once they are there; alone, anyone may have more than the most, or nothing would go on.
@@ -73,11 +93,17 @@ impl Budget {
             // Outside of the lock: it may end up here as well.
             full();
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            while *used.of(purpose) > 0 && used.of(purpose).saturating_add(bytes) > most {
-                if stopped.load(Ordering::Acquire) {
-                    return None;
-                }
+            used.waiters += 1;
+            self.note_pressure(&used);
+            let is_full =
+                |used: &mut Used| *used.of(purpose) > 0 && used.of(purpose).saturating_add(bytes) > most;
+            while is_full(&mut used) && !stopped.load(Ordering::Acquire) {
                 used = self.given_back.wait(used).unwrap_or_else(PoisonError::into_inner);
+            }
+            used.waiters -= 1;
+            self.note_pressure(&used);
+            if is_full(&mut used) {
+                return None;
             }
         }
     }
@@ -89,12 +115,15 @@ impl Budget {
             return None;
         }
         *of += bytes;
+        self.note_pressure(&used);
         Some(Charge { budget: self.clone(), purpose, bytes })
     }
 
     /// Takes `bytes` whether they are there or not: for what is in memory already.
     pub fn take_now(self: &Arc<Self>, purpose: Purpose, bytes: usize) -> Charge {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner).of(purpose) += bytes;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used.of(purpose) += bytes;
+        self.note_pressure(&used);
         Charge { budget: self.clone(), purpose, bytes }
     }
 
@@ -125,6 +154,7 @@ impl Drop for Charge {
     fn drop(&mut self) {
         let mut used = self.budget.used.lock().unwrap_or_else(PoisonError::into_inner);
         *used.of(self.purpose) -= self.bytes;
+        self.budget.note_pressure(&used);
         drop(used);
         self.budget.given_back.notify_all();
     }
@@ -146,8 +176,12 @@ mod tests {
             let second =
                 scope.spawn(|| budget.take(Purpose::Waiting, 20, &go_on, move || told.send(()).unwrap()));
             full.recv().unwrap();
+            while !budget.is_pressed() {
+                std::thread::yield_now();
+            }
             drop(first);
             assert_eq!(second.join().unwrap().unwrap().bytes(), 20);
+            assert!(!budget.is_pressed(), "nobody waits any more");
         });
         assert!(
             budget.take(Purpose::Waiting, 100, &go_on, || panic!("not all of it was given back")).is_some()

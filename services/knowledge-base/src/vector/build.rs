@@ -4,7 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use super::builders::{Shared, Task};
+use super::contention::Contention;
 use super::files::{self, FileRecord};
 use super::graph::{self, Graph, GraphError, Tuning};
 use super::manifest::{self, GraphRecord};
@@ -74,7 +77,6 @@ pub enum BuildError {
 }
 
 /// What a part is built with.
-#[derive(Debug)]
 pub struct Workbench<'a> {
     /// The directory of the index.
     pub directory: &'a Path,
@@ -82,10 +84,14 @@ pub struct Workbench<'a> {
     pub dimension: usize,
     /// Of the graph.
     pub tuning: &'a Tuning,
-    /// Threads that link rows, the caller among them.
-    pub threads: usize,
+    /// What it is built for.
+    pub task: Task,
+    /// What may be used: this part is built by as many threads as it says, the caller among them.
+    pub shared: &'a Shared,
     /// Ends the building early.
     pub stopped: &'a AtomicBool,
+    /// Returns after that time, or when the building is to end.
+    pub pause: &'a (dyn Fn(Duration) + Sync),
 }
 
 impl Workbench<'_> {
@@ -121,7 +127,7 @@ impl Workbench<'_> {
         let library = |error: String| BuildError::Library(error);
         let index = self.tuning.index(self.dimension).map_err(library)?;
         index
-            .reserve_capacity_and_threads(origins.len(), self.threads)
+            .reserve_capacity_and_threads(origins.len(), self.shared.threads)
             .map_err(|error| library(error.to_string()))?;
         let next = AtomicUsize::new(0);
         let link = || {
@@ -133,7 +139,7 @@ impl Workbench<'_> {
             linked
         };
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..self.threads).map(|_| scope.spawn(link)).collect();
+            let others: Vec<_> = (1..self.shared.threads).map(|_| scope.spawn(link)).collect();
             let own = link();
             others.into_iter().map(|other| other.join().expect("it panics nowhere")).fold(own, Result::and)
         })?;
@@ -152,7 +158,11 @@ impl Workbench<'_> {
         next: &AtomicUsize,
     ) -> Result<(), BuildError> {
         let mut vector = vec![0.0; self.dimension];
+        let mut contention = Contention::of_this_thread();
         loop {
+            // Kept while resting, or another builder would take the core instead of whoever waits for it.
+            let core = self.shared.cores.take(self.task, self.stopped);
+            let Some(_core) = core else { return Err(BuildError::Stopped) };
             let first = next.fetch_add(ROWS_AT_A_TIME, Ordering::Relaxed);
             if first >= origins.len() {
                 return Ok(());
@@ -163,6 +173,12 @@ impl Workbench<'_> {
             for (row, origin) in origins.iter().enumerate().skip(first).take(ROWS_AT_A_TIME) {
                 sources[origin.source].part.read(origin.row, &mut vector)?;
                 index.add(row as u64, &vector).map_err(|error| BuildError::Library(error.to_string()))?;
+            }
+            let rest = contention.rest();
+            let goes_on = self.shared.yields && next.load(Ordering::Relaxed) < origins.len();
+            // Where memory is short it is built as fast as it goes, or the index would fall behind.
+            if goes_on && !rest.is_zero() && !self.shared.budget.is_pressed() {
+                (self.pause)(rest);
             }
         }
     }

@@ -6,10 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use super::budget::Budget;
+use super::cores::Cores;
 use super::index::Inner;
-
-/// The lowest priority: building takes the time that nobody else wants.
-const NICENESS: i32 = 19;
+use crate::priority::Class;
 
 /// Most threads that build one part, where nobody said: more would only wait for memory.
 const THREADS_MAX: usize = 4;
@@ -25,12 +24,14 @@ pub struct BuildersOptions {
     pub threads: usize,
     /// Most bytes of vectors without a graph and of graphs being built, of all indexes.
     pub unmapped_bytes_max: usize,
+    /// Whether they rest while others want the cores: see `contention.rs`.
+    pub yields: bool,
 }
 
 impl Default for BuildersOptions {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads: cores.min(THREADS_MAX), unmapped_bytes_max: UNMAPPED_BYTES }
+        Self { threads: cores.min(THREADS_MAX), unmapped_bytes_max: UNMAPPED_BYTES, yields: true }
     }
 }
 
@@ -51,6 +52,8 @@ impl Builders {
         let shared = Arc::new(Shared {
             budget: Budget::new(options.unmapped_bytes_max),
             threads: options.threads.max(1),
+            cores: Cores::new(options.threads.max(1)),
+            yields: options.yields,
             queues: Mutex::default(),
             queued: Condvar::new(),
             indexes: Mutex::default(),
@@ -86,6 +89,10 @@ pub struct Shared {
     pub budget: Arc<Budget>,
     /// Threads that build one part.
     pub threads: usize,
+    /// As many, for both parts that may be built at once.
+    pub cores: Cores,
+    /// See [`BuildersOptions::yields`].
+    pub yields: bool,
     /// An index has at most one task of each kind in it.
     queues: Mutex<Queues>,
     queued: Condvar,
@@ -133,9 +140,7 @@ impl Shared {
 
     /// A thread's life. One thread leaves merges alone, so that new vectors never wait behind a long one.
     fn work(&self, merges: bool) {
-        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-            tracing::warn!(%error, "vectors are indexed at the usual priority");
-        }
+        Class::Build.enter();
         while let Some((task, index)) = self.next(merges) {
             // What it worked for sees to its own state as it unwinds.
             if catch_unwind(AssertUnwindSafe(|| index.carry_out(task))).is_err() {

@@ -1,8 +1,7 @@
 //! Keeps indexes at the store's revision: takes what changed, and applies it. What lies below this file, and nothing
 //! else of the index, knows the store.
 //!
-//! Each follower runs on a thread of its own, with a lower priority than requests have. What it has applied is on disk
-//! every now and then and at the stop; what is not is taken from the store again.
+//! What a follower has applied is on disk every now and then and at the stop; what is not is taken from the store again.
 
 mod documents;
 mod facts;
@@ -26,19 +25,14 @@ pub use documents::DocumentVectors;
 pub use facts::FactVectors;
 
 use super::{ApplyError, OpenError, Position};
-use crate::store::{Epoch, ReadError, Revision, Snapshot, Store};
+use crate::following::{self, Look};
+use crate::store::{Epoch, ReadError, Revision, Store};
 
 /// Rows asked for at once: some hundred milliseconds of embedding, and some megabytes.
 const ROWS_AT_ONCE: usize = 4_000;
 
 /// Between two times that an index is put on disk: after a crash as much is taken again.
 const PERSIST_EVERY: Duration = Duration::from_secs(30);
-
-/// Pause after a failure: the store is away, or its readers are all busy.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Of the thread: behind requests, before the building of graphs.
-const NICENESS: i32 = 5;
 
 /// Why nobody follows the store.
 #[derive(Debug, thiserror::Error)]
@@ -102,14 +96,20 @@ struct Follower {
 
 impl Follower {
     /// Starts it, within a Tokio runtime.
-    fn start(store: Store, following: impl Following, reached: IntGauge) -> Result<Self, FollowError> {
+    fn start(store: &Store, following: impl Following, reached: IntGauge) -> Result<Self, FollowError> {
         let (stop, shutdown) = Shutdown::manual();
         let (sender, exact) = watch::channel(None);
-        let task = Task { store, following, exact: sender, reached, shutdown, persisted_at: Instant::now() };
-        let runtime = Handle::current();
-        let thread = std::thread::Builder::new().name("vector-follow".to_owned());
-        let thread = thread.spawn(move || task.run(&runtime)).map_err(FollowError::Thread)?;
-        Ok(Self { exact, stop, thread: Mutex::new(Some(thread)) })
+        let mut task = Task {
+            following,
+            exact: sender,
+            reached,
+            shutdown: shutdown.clone(),
+            persisted_at: Instant::now(),
+        };
+        task.forget_another_history(&store.snapshot().epoch);
+        let look = move |runtime: &Handle| task.look(runtime);
+        let thread = following::start("vector-follow", store, shutdown, PERSIST_EVERY, look);
+        Ok(Self { exact, stop, thread: Mutex::new(Some(thread.map_err(FollowError::Thread)?)) })
     }
 
     /// Waits for its end, which [`Trigger::request`] and a stop of its indexes bring about.
@@ -121,8 +121,7 @@ impl Follower {
     }
 }
 
-struct Task<F> {
-    store: Store,
+struct Task<F: Following> {
     following: F,
     exact: watch::Sender<Option<Position>>,
     /// Shows the revision that was taken last.
@@ -142,18 +141,17 @@ enum Next {
 }
 
 impl<F: Following> Task<F> {
-    fn run(mut self, runtime: &Handle) {
-        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-            tracing::warn!(%error, "{} are followed at the usual priority", F::WHAT);
-        }
-        let mut snapshots = self.store.watch();
-        let epoch = snapshots.borrow().epoch.clone();
-        self.forget_another_history(&epoch);
+    /// Takes what was written, delta by delta.
+    fn look(&mut self, runtime: &Handle) -> Look {
         while !self.shutdown.is_requested() {
-            match self.take_next(runtime) {
+            let taken = self.take_next(runtime);
+            if self.persisted_at.elapsed() >= PERSIST_EVERY {
+                self.persist();
+            }
+            match taken {
                 Ok(Next::GoOn) => {}
-                Ok(Next::Wait) => runtime.block_on(self.wait(&mut snapshots)),
-                Ok(Next::End) => break,
+                Ok(Next::Wait) => return Look::Done,
+                Ok(Next::End) => return Look::Ended,
                 Err(error) => {
                     let cause: &dyn std::error::Error = &error;
                     tracing::warn!(
@@ -161,14 +159,11 @@ impl<F: Following> Task<F> {
                         "the vectors of {} do not follow the store; another try",
                         F::WHAT
                     );
-                    runtime.block_on(self.pause());
+                    return Look::Failed;
                 }
             }
-            if self.persisted_at.elapsed() >= PERSIST_EVERY {
-                self.persist();
-            }
         }
-        self.persist();
+        Look::Ended
     }
 
     fn forget_another_history(&mut self, epoch: &Epoch) {
@@ -216,33 +211,19 @@ impl<F: Following> Task<F> {
         }
     }
 
-    /// Returns when there may be something to do.
-    async fn wait(&self, snapshots: &mut watch::Receiver<Snapshot>) {
-        let applied = self.following.position();
-        let changed = snapshots.wait_for(|snapshot| {
-            applied.as_ref().is_none_or(|at| snapshot.revision != at.revision || snapshot.epoch != at.epoch)
-        });
-        tokio::select! {
-            changed = changed => {
-                if changed.is_err() {
-                    // The store has ended; the next read says so.
-                    self.pause().await;
-                }
-            }
-            () = self.shutdown.requested() => {}
-            () = tokio::time::sleep(PERSIST_EVERY) => {}
-        }
-    }
-
-    async fn pause(&self) {
-        // Either way it looks again.
-        let _ = tokio::time::timeout(RETRY_PAUSE, self.shutdown.requested()).await;
-    }
-
     fn persist(&mut self) {
         self.persisted_at = Instant::now();
         if let Err(error) = self.following.persist() {
             tracing::error!(%error, "the vectors of {} cannot be put on disk; the next start takes them again", F::WHAT);
+        }
+    }
+}
+
+impl<F: Following> Drop for Task<F> {
+    /// Nobody follows any more, at the stop or with the store: what it has is not to be taken again.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.persist();
         }
     }
 }

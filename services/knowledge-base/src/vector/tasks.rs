@@ -77,8 +77,10 @@ impl Inner {
             directory: &self.directory,
             dimension: self.dimension,
             tuning: &self.tuning,
-            threads: self.shared.threads,
+            task,
+            shared: &self.shared,
             stopped: &self.stopped,
+            pause: &|pause| self.pause(pause),
         };
         let built = bench.build(id, &sources).inspect_err(|_| self.retire_again(vec![id]))?;
         self.replace(&sources, built);
@@ -113,20 +115,34 @@ impl Inner {
 
     /// Puts the new part in the place of its sources. What died meanwhile is dead in it.
     fn replace(&self, sources: &[Source], built: Built) {
+        let ids: Vec<PartId> = sources.iter().map(|source| source.part.id()).collect();
+        let dead_of_all = |state: &State| ids.iter().map(|id| state.dead_of(*id)).collect::<Option<Vec<_>>>();
+        // As it was built: without these.
+        let mut seen: Vec<Arc<Dead>> = sources.iter().map(|source| source.dead.clone()).collect();
+        let mut dead = Dead::none(built.origins.len());
+        let mut see = |now: Vec<Arc<Dead>>| {
+            let grew: Vec<bool> = seen.iter().zip(&now).map(|(seen, now)| !Arc::ptr_eq(seen, now)).collect();
+            if grew.contains(&true) {
+                for (row, origin) in built.origins.iter().enumerate() {
+                    if grew[origin.source] && now[origin.source].contains(origin.row) {
+                        dead.insert(row);
+                    }
+                }
+            }
+            seen = now;
+        };
+        // Nearly all of it before the lock is taken: this thread may get little of a core.
+        if let Some(now) = dead_of_all(&self.state()) {
+            see(now);
+        }
         let mut writer = self.writer();
         let mut state = State::clone(&self.state());
-        let ids: Vec<PartId> = sources.iter().map(|source| source.part.id()).collect();
-        let Some(now) = ids.iter().map(|id| state.dead_of(*id)).collect::<Option<Vec<Arc<Dead>>>>() else {
+        let Some(now) = dead_of_all(&state) else {
             // The index was cleared meanwhile.
             writer.retired.push(built.graph.id());
             return;
         };
-        let mut dead = Dead::none(built.origins.len());
-        for (row, origin) in built.origins.iter().enumerate() {
-            if now[origin.source].contains(origin.row) {
-                dead.insert(row);
-            }
-        }
+        see(now);
         state.flats.retain(|held| !ids.contains(&held.part.id()));
         state.graphs.retain(|held| !ids.contains(&held.part.id()));
         state.graphs.push(Held { part: Arc::new(built.graph), dead: Arc::new(dead) });

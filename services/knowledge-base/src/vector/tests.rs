@@ -16,8 +16,9 @@ use crate::testing::Directory;
 /// Longer than any of these tests builds; one that gets there hangs.
 const BUILT_WITHIN: Duration = Duration::from_secs(60);
 
+/// They do not rest beside other tests.
 fn builders() -> Builders {
-    Builders::start(BuildersOptions { threads: 2, ..BuildersOptions::default() }).unwrap()
+    Builders::start(BuildersOptions { threads: 2, yields: false, ..BuildersOptions::default() }).unwrap()
 }
 
 /// Graphs from a handful of vectors on, so that a test sees all there is.

@@ -8,8 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::schema;
 
-/// Pages in the log from which moving them is worth a flush: 4 MiB.
-const LOG_PAGES_WORTHWHILE: i32 = 1024;
+/// Pages in the log from which moving them is worth a flush: 16 MiB. Pages that many commits change are moved once.
+const LOG_PAGES_WORTHWHILE: i32 = 4 * 1024;
 
 /// Pages in the log beyond which the writer itself moves the rest, which lets the log begin anew: 64 MiB. Under a bulk
 /// load the thread alone never catches up, and the log would grow with the load.

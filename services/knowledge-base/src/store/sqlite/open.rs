@@ -16,10 +16,7 @@ use super::look_up::LookUps;
 use super::reader::Pool;
 use super::schema::SchemaError;
 use super::writer::{self, Writer};
-use super::{
-    BATCHES_AT_ONCE, READ_TIME_MAX, SqliteStore, StoreThreads, checkpoint, is_full, reader, schema, sweep,
-    wal,
-};
+use super::{BATCHES_AT_ONCE, SqliteStore, StoreThreads, checkpoint, is_full, reader, schema, sweep, wal};
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "facts.sqlite";
@@ -108,16 +105,16 @@ impl SqliteStore {
         let (writes, write_queue) = mpsc::channel(writer::QUEUE_JOBS);
         let (writer, snapshot) = Writer::new(connection, write_queue, metrics).map_err(sqlite)?;
         let mut others: Vec<JoinHandle<()>> = Vec::new();
-        let mut pool = |capacity, threads, time_max| {
-            let (sender, queue) = mpsc::channel(capacity);
-            others.extend(reader::start(&path, queue, Pool { threads, time_max }).map_err(sqlite)?);
+        let mut start = |pool: Pool| {
+            let (sender, queue) = mpsc::channel(pool.waiting);
+            others.extend(reader::start(&path, queue, pool).map_err(sqlite)?);
             Ok(sender)
         };
-        let reads = pool(reader::QUEUE_READS, reader::READERS, Some(READ_TIME_MAX))?;
-        let search_reads = pool(reader::QUEUE_READS, reader::SEARCHERS, Some(READ_TIME_MAX))?;
-        let relay_reads = pool(reader::QUEUE_RELAY_READS, reader::RELAY_READERS, Some(READ_TIME_MAX))?;
-        let follower_reads = pool(reader::QUEUE_FOLLOWER_READS, reader::FOLLOWER_READERS, None)?;
-        let exports = pool(reader::QUEUE_EXPORTS, reader::EXPORTERS, None)?;
+        let reads = start(reader::POINT)?;
+        let search_reads = start(reader::SEARCH)?;
+        let relay_reads = start(reader::RELAY)?;
+        let follower_reads = start(reader::FOLLOWER)?;
+        let exports = start(reader::EXPORT)?;
         let look_ups = LookUps::open(&path).map_err(sqlite)?;
         others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
         let writing = thread("kb-writer", move || {

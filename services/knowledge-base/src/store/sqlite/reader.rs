@@ -12,35 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::error::ReadError;
 use super::super::model::{Epoch, Revision};
 use super::{read_error, schema};
-
-/// Threads for point reads: one is short and its pages are cached, so more threads than this help nobody.
-pub const READERS: usize = 4;
-
-/// Reads of a kind that wait for a thread: at the 50 us of a look-up this is some 3 ms of work. Beyond it a read is
-/// refused (503).
-pub const QUEUE_READS: usize = 256;
-
-/// Threads that look for something: searches, filtered lists, parts of the log. Each takes milliseconds of a core, so
-/// point reads have threads of their own.
-pub const SEARCHERS: usize = 4;
-
-/// Threads that read for the relay: its reads are short, and there are at most a few at once.
-pub const RELAY_READERS: usize = 1;
-
-/// Reads of the relay that wait: publishing, telling and trimming have one under way each. Beyond it they wait to wait.
-pub const QUEUE_RELAY_READS: usize = 4;
-
-/// Threads for what indexes follow: at a start several of them read all there is.
-pub const FOLLOWER_READERS: usize = 2;
-
-/// Reads of indexes that wait: each index has one under way. Beyond it they wait to wait.
-pub const QUEUE_FOLLOWER_READS: usize = 4;
-
-/// Exports at once: each holds a thread for as long as its client takes.
-pub const EXPORTERS: usize = 2;
-
-/// Exports that wait for a thread, no longer than [`READ_TIME_MAX`]; beyond it one is refused (503).
-pub const QUEUE_EXPORTS: usize = 8;
+use crate::priority::Class;
 
 /// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot
 /// take all readers.
@@ -86,14 +58,40 @@ pub fn in_transaction<T>(
     Ok((value, epoch, revision))
 }
 
-/// Threads of one kind.
+/// The threads of one kind of read, and their queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Pool {
+    name: &'static str,
     /// How many.
     pub threads: usize,
+    /// Reads that wait for a thread; what happens beyond it is up to who hands them over.
+    pub waiting: usize,
     /// A read that takes longer is ended; `None` where it ends itself.
-    pub time_max: Option<Duration>,
+    time_max: Option<Duration>,
+    class: Class,
 }
+
+/// Point reads that need more than a look-up: each is short and its pages are cached, so more threads than this help nobody.
+/// At some 50 us each this is 3 ms of work; beyond it a read is refused (503).
+pub const POINT: Pool =
+    Pool { name: "kb-read", threads: 4, waiting: 256, time_max: Some(READ_TIME_MAX), class: Class::Serve };
+
+/// What looks for something: searches, filtered lists, parts of the log. Each takes milliseconds of a core, so point reads have
+/// threads of their own. Beyond it a read is refused (503).
+pub const SEARCH: Pool = Pool { name: "kb-search", ..POINT };
+
+/// For the relay: its reads are short, and publishing, telling and trimming have one under way each. Beyond it they wait
+/// to wait.
+pub const RELAY: Pool = Pool { name: "kb-relay", threads: 1, waiting: 4, ..POINT };
+
+/// For what indexes follow: at a start several of them read all there is. Each has one read under way; beyond it they
+/// wait to wait.
+pub const FOLLOWER: Pool =
+    Pool { name: "kb-delta", threads: 2, waiting: 4, time_max: None, class: Class::Follow };
+
+/// Exports: each holds a thread for as long as its client takes. They wait for one no longer than [`READ_TIME_MAX`]; beyond it
+/// one is refused (503).
+pub const EXPORT: Pool = Pool { name: "kb-export", threads: 2, waiting: 8, ..FOLLOWER };
 
 /// Starts the threads of a pool on a queue.
 pub fn start(path: &Path, queue: mpsc::Receiver<Read>, pool: Pool) -> rusqlite::Result<Vec<JoinHandle<()>>> {
@@ -103,16 +101,17 @@ pub fn start(path: &Path, queue: mpsc::Receiver<Read>, pool: Pool) -> rusqlite::
         .map(|_| {
             let connection = schema::open_reader(path)?;
             let queue = Arc::clone(&queue);
-            Ok(super::open::thread("kb-reader", move || run(connection, &queue, pool.time_max)))
+            Ok(super::open::thread(pool.name, move || run(connection, &queue, pool)))
         })
         .collect()
 }
 
-fn run(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Read>>, time_max: Option<Duration>) {
+fn run(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Read>>, pool: Pool) {
+    pool.class.enter();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(read) = next else { return };
-        if let Some(time_max) = time_max {
+        if let Some(time_max) = pool.time_max {
             let end = Instant::now() + time_max;
             // Cannot fail: the connection is this thread's own.
             let _ = connection.progress_handler(INSTRUCTIONS_PER_LOOK, Some(move || Instant::now() > end));

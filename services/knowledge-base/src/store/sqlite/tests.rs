@@ -162,7 +162,7 @@ async fn the_relay_reads_while_requests_are_refused_and_one_that_waited_too_long
     store.add(fact("P(1)"), origin()).await.unwrap();
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let gate = Arc::new(std::sync::Mutex::new(gate));
-    for _ in 0..reader::READERS + reader::QUEUE_READS {
+    for _ in 0..reader::POINT.threads + reader::POINT.waiting {
         let gate = Arc::clone(&gate);
         let read: reader::Read = Box::new(move |_| {
             // Ends when the gate's other side is dropped.

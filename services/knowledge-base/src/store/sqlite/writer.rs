@@ -171,18 +171,30 @@ impl Writer {
             self.metrics.commit_seconds.observe(commit.as_secs_f64());
             #[allow(clippy::cast_precision_loss, reason = "at most a few hundred")]
             self.metrics.commit_jobs.observe(jobs.len() as f64);
-            // Readers of the snapshot must not see it later than the one who wrote.
-            let snapshot = snapshot_of(&self.position);
-            self.metrics.see(&snapshot);
-            self.snapshot.send_if_modified(|last| {
-                let changed = *last != snapshot;
-                *last = snapshot;
-                changed
-            });
         }
+        // Readers of the snapshot must not see it later than the one who wrote, but those who follow it are woken after
+        // them: they would take the core from this thread.
+        let is_news = self.set_snapshot();
         for job in jobs {
             job.answer(result.clone());
         }
+        if is_news {
+            self.snapshot.send_modify(|_| {});
+        }
+    }
+
+    /// Lets others see the state that was committed, and wakes nobody; whether it is another one than before.
+    fn set_snapshot(&self) -> bool {
+        let snapshot = snapshot_of(&self.position);
+        if *self.snapshot.borrow() == snapshot {
+            return false;
+        }
+        self.metrics.see(&snapshot);
+        self.snapshot.send_if_modified(|last| {
+            *last = snapshot;
+            false
+        });
+        true
     }
 
     /// Does all jobs in one transaction and commits it: how long that took since `started`, and the commit.

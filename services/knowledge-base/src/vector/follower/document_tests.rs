@@ -26,7 +26,7 @@ fn open_store(directory: &Directory) -> (Store, StoreThreads) {
 fn follow(store: &Store, directory: &Directory) -> DocumentVectors {
     let builders = Builders::start(BuildersOptions::default()).unwrap();
     DocumentVectors::start(
-        store.clone(),
+        store,
         &directory.path().join("vectors"),
         &builders,
         VectorMetrics::new(&Metrics::new()).documents,

@@ -40,7 +40,7 @@ impl DocumentVectors {
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
     pub fn start(
-        store: Store,
+        store: &Store,
         directory: &Path,
         builders: &Builders,
         reached: IntGauge,

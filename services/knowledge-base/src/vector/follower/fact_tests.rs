@@ -26,7 +26,7 @@ fn open_store(directory: &Directory) -> (Store, StoreThreads) {
 fn follow(store: &Store, directory: &Directory) -> FactVectors {
     let builders = Builders::start(BuildersOptions::default()).unwrap();
     FactVectors::start(
-        store.clone(),
+        store,
         &directory.path().join("vectors"),
         &builders,
         VectorMetrics::new(&Metrics::new()).facts,

@@ -30,7 +30,7 @@ impl FactVectors {
     /// # Errors
     /// [`FollowError`], when the directory or the system is at fault.
     pub fn start(
-        store: Store,
+        store: &Store,
         directory: &Path,
         builders: &Builders,
         reached: IntGauge,

@@ -118,7 +118,8 @@ fn applying_waits_where_memory_is_short() {
     let directory = Directory::new();
     let row_bytes = DIMENSION * 2 + 8;
     let unmapped_bytes_max = 4 * 400 * row_bytes;
-    let builders = Builders::start(BuildersOptions { threads: 1, unmapped_bytes_max }).unwrap();
+    let builders =
+        Builders::start(BuildersOptions { threads: 1, unmapped_bytes_max, yields: false }).unwrap();
     // More than fit: memory alone makes it build.
     let index = open(&directory, &builders, Tuning { seal_rows: 100_000, ..Tuning::default() });
     for batch in 0..80 {
@@ -135,7 +136,7 @@ fn applying_waits_where_memory_is_short() {
 #[test]
 fn many_small_indexes_share_the_memory() {
     let row_bytes = DIMENSION * 2 + 8;
-    let options = BuildersOptions { threads: 1, unmapped_bytes_max: 4 * 200 * row_bytes };
+    let options = BuildersOptions { threads: 1, unmapped_bytes_max: 4 * 200 * row_bytes, yields: false };
     let builders = Builders::start(options).unwrap();
     let directories: Vec<Directory> = (0..10).map(|_| Directory::new()).collect();
     let indexes: Vec<VectorIndex> =
@@ -151,7 +152,8 @@ fn many_small_indexes_share_the_memory() {
 #[test]
 fn a_stop_ends_an_apply_that_waits() {
     let directory = Directory::new();
-    let builders = Builders::start(BuildersOptions { threads: 1, unmapped_bytes_max: 4 * 4000 }).unwrap();
+    let builders =
+        Builders::start(BuildersOptions { threads: 1, unmapped_bytes_max: 4 * 4000, yields: false }).unwrap();
     let index = open(&directory, &builders, Tuning { seal_rows: 100_000, ..Tuning::default() });
     fill(&index, 0..100, DIMENSION, 1);
     // No graph can be built: where its file would be is a directory.

@@ -16,6 +16,7 @@ RUN npm run build
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY proto-schemas proto-schemas
 COPY services services
 COPY tests tests

@@ -19,6 +19,7 @@ mod search;
 mod statistics;
 mod status;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -33,6 +34,8 @@ pub(crate) use search::{SEARCH_LIMIT_MAX, SearchBody, ask, question};
 use crate::embed::Embedder;
 use crate::error::log_read_failure;
 use crate::graph::GraphIndex;
+use crate::lane::Lane;
+use crate::priority::Class;
 use crate::quality::{NearDuplicates, QualityIndex};
 use crate::relay::RelayStatus;
 use crate::search::{Searcher, Vectors};
@@ -41,15 +44,22 @@ use crate::store::{Epoch, Origin, ReadError, Revision, Store, WriteError, WriteT
 /// Bulk requests under way at once; each holds about 2 MiB. Beyond it they are refused (503).
 const BULK_REQUESTS_MAX: usize = 8;
 
+/// Batches of bulk requests that are parsed at once; the writer takes longer over one. Each request has one at a time, and
+/// only those of requests that were given up can take the place of another's.
+const PARSED_AT_ONCE: usize = 2;
+
 /// Reads of the log at once: one commit wakes all who wait for it, and they must not fill the readers' queue together.
 const LOG_READS_MAX: usize = 4;
 
 /// What a refused client is asked to wait, seconds: the queues empty within one.
 const RETRY_AFTER_S: u32 = 1;
 
-/// What handlers share. Cheap to clone.
+/// What handlers share. One pointer, for every request copies it several times.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<Shared>);
+
+/// What an [`ApiState`] points to.
+pub struct Shared {
     pub(crate) store: Store,
     pub(crate) graph: GraphIndex,
     quality: QualityIndex,
@@ -59,6 +69,8 @@ pub struct ApiState {
     pub(crate) relay: RelayStatus,
     pub(crate) instance: Arc<str>,
     bulk_requests: Arc<Semaphore>,
+    /// Of bulk requests, milliseconds at a time.
+    parsing: Lane,
     log_reads: Arc<Semaphore>,
     embedder: Embedder,
     shutdown: Shutdown,
@@ -84,11 +96,19 @@ pub struct Parts {
     pub shutdown: Shutdown,
 }
 
+impl Deref for ApiState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl ApiState {
     /// The API over these; `instance` names this process.
     pub fn new(parts: Parts, instance: &str) -> Self {
         let Parts { store, graph, quality, vectors, searcher, embedder, relay, shutdown } = parts;
-        Self {
+        Self(Arc::new(Shared {
             near: NearDuplicates::new(store.clone(), Arc::new(vectors.clone())),
             store,
             graph,
@@ -98,10 +118,11 @@ impl ApiState {
             relay,
             instance: instance.into(),
             bulk_requests: Arc::new(Semaphore::new(BULK_REQUESTS_MAX)),
+            parsing: Lane::new("kb-parse", Class::Follow, PARSED_AT_ONCE, BULK_REQUESTS_MAX),
             log_reads: Arc::new(Semaphore::new(LOG_READS_MAX)),
             embedder,
             shutdown,
-        }
+        }))
     }
 }
 

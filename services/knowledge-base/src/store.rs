@@ -12,7 +12,7 @@ mod events;
 mod metrics;
 mod model;
 pub mod postgres;
-mod sqlite;
+pub mod sqlite;
 #[cfg(test)]
 mod stores;
 mod sweeper;

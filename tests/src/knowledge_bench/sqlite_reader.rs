@@ -4,9 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use knowledge_base::store::TextQuery;
-use rusqlite::{Connection, OpenFlags, params};
-
-use super::sqlite_writer::{READER_CACHE_KIB, set_up};
+use knowledge_base::store::sqlite::connections;
+use rusqlite::{Connection, params};
 
 /// A connection that reads, as the store's readers do: each read in a transaction that tells its revision as well.
 pub struct Reader(Connection);
@@ -17,10 +16,7 @@ impl Reader {
     /// # Errors
     /// SQLite's.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        set_up(&connection, READER_CACHE_KIB)?;
-        Ok(Self(connection))
+        Ok(Self(connections::open_reader(path)?))
     }
 
     /// One fact by its number: its statement.

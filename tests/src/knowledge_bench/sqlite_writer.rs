@@ -1,34 +1,22 @@
-//! SQLite called directly, without a server, to write: the same file, the same rows and the same durability as the store has. What
-//! a row needs that is no work of SQLite's (hashes, bodies of events, digests) is made before the clock runs.
+//! SQLite called directly, without a server, to write: the same file, the same rows, and connections that the store itself
+//! sets up. What a row needs that is no work of SQLite's (hashes, bodies of events, digests) is made before the clock runs.
 //!
 //! The statements are those of `services/knowledge-base/src/store/sqlite/`; the bench fails where `verify` of the
 //! knowledge base finds the file other than the store would have left it.
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chassis::time::rfc3339;
 use knowledge_base::grammar;
+use knowledge_base::store::sqlite::{checkpoint, connections};
 use knowledge_base::store::{Digest, FactId, Revision, UnixMillis, hex};
 use proto_schemas::v1::{FactAdded, FactsImported};
 use proto_schemas::{Event, json};
-use rusqlite::hooks::Wal;
 use rusqlite::{Connection, params};
-
-/// Page cache of the writer and of a reader, as the store has them.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
-pub const READER_CACHE_KIB: i64 = 8 * 1024;
-/// Pages of the log from which another thread moves them, and from which the writer does so itself, as in the store.
-const LOG_PAGES_WORTHWHILE: i32 = 4 * 1024;
-const LOG_PAGES_MAX: i32 = 16 * 1024;
-/// Longest wait for a lock; nobody else writes to the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// More than there are statements here.
-const STATEMENTS_CACHED: usize = 64;
 
 /// What a commit waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,23 +65,14 @@ impl Writer {
     /// # Errors
     /// SQLite's.
     pub fn open(path: &Path, durability: Durability) -> Result<Self> {
-        let mut connection = Connection::open(path)?;
-        set_up(&connection, WRITER_CACHE_KIB)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        let synchronous = if durability == Durability::Full { "full" } else { "off" };
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "cache_spill", false)?;
-        let (wake, woken) = sync_channel(1);
-        watch_log(&mut connection, wake)?;
-        let log = Connection::open(path)?;
-        set_up(&log, READER_CACHE_KIB)?;
-        log.pragma_update(None, "synchronous", synchronous)?;
-        let checkpoints = std::thread::spawn(move || {
-            while woken.recv().is_ok() {
-                // Busy means that the writer is at it.
-                let _ = log.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
-            }
-        });
+        let mut connection = connections::open_writer(path)?;
+        let log = connections::open_checkpointer(path)?;
+        if durability == Durability::Off {
+            connection.pragma_update(None, "synchronous", "off")?;
+            log.pragma_update(None, "synchronous", "off")?;
+        }
+        let mover = checkpoint::watch_log(&mut connection)?;
+        let checkpoints = std::thread::spawn(move || mover.run(&log));
         let mut writer = Self {
             connection,
             revision: Revision(0),
@@ -232,7 +211,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         // Cannot fail: the connection is this thread's own. The thread ends with the hook, which held its channel.
-        let _ = self.connection.wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>);
+        let _ = checkpoint::unwatch_log(&mut self.connection);
         if let Some(thread) = self.checkpoints.take() {
             // A thread that panicked has said so.
             let _ = thread.join();
@@ -301,27 +280,6 @@ fn hash64(text: &str) -> i64 {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let (first, _) = digest.as_ref().split_first_chunk().expect("SHA-256 has 32 bytes");
     i64::from_be_bytes(*first)
-}
-
-/// The settings that all connections have.
-pub fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    connection.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
-}
-
-fn watch_log(connection: &mut Connection, wake: SyncSender<()>) -> rusqlite::Result<()> {
-    connection.wal_hook(Some(move |log: &mut Wal, pages: i32| {
-        if pages >= LOG_PAGES_MAX {
-            // Busy means that the other is at it; the next commit tries again.
-            let _ = log.checkpoint();
-        } else if pages >= LOG_PAGES_WORTHWHILE {
-            // Full means that it is awake already.
-            let _ = wake.try_send(());
-        }
-        Ok(())
-    }))
 }
 
 #[cfg(test)]

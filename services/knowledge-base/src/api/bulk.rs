@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::{self, FactError};
 use super::framing::{Framer, FramingError, Record};
 use super::{ApiState, RETRY_AFTER_S, origin, progress, read_error, write_error};
+use crate::lane::{Lane, LaneError};
 use crate::store::{BATCH_FACTS_MAX, Epoch, NewFact, Origin, Revision, SentBatch, Store};
 
 /// Errors that an answer lists; the counts tell of the others.
@@ -122,10 +123,8 @@ pub async fn import(
     body: Body,
 ) -> Result<Response, ApiError> {
     let format = Format::of(&headers)?;
-    let slot = Arc::clone(&state.bulk_requests).try_acquire_owned().map_err(|_| {
-        ApiError::unavailable("overloaded", "too many bulk requests are under way; try again", RETRY_AFTER_S)
-    })?;
-    let import = Import::new(state.store.clone(), format, origin(identity), query.dry_run);
+    let slot = Arc::clone(&state.bulk_requests).try_acquire_owned().map_err(|_| overloaded())?;
+    let import = Import::new(&state, format, origin(identity), query.dry_run);
     let work = |teller| async move {
         let _slot = slot;
         import.finish(body.into_data_stream(), teller).await
@@ -139,6 +138,7 @@ pub async fn import(
 /// One request under way: some batches are written while the next is read and parsed.
 struct Import {
     store: Store,
+    parsing: Lane,
     format: Format,
     origin: Origin,
     report: Report,
@@ -148,7 +148,8 @@ struct Import {
 }
 
 impl Import {
-    fn new(store: Store, format: Format, origin: Origin, dry_run: bool) -> Self {
+    fn new(state: &ApiState, format: Format, origin: Origin, dry_run: bool) -> Self {
+        let store = state.store.clone();
         let snapshot = store.snapshot();
         let report = Report {
             added: 0,
@@ -162,6 +163,7 @@ impl Import {
         };
         Self {
             store,
+            parsing: state.parsing.clone(),
             format,
             origin,
             report,
@@ -225,11 +227,13 @@ impl Import {
         self.records_bytes =
             self.records.iter().filter_map(|record| record.bytes.as_ref()).map(Vec::len).sum();
         let format = self.format;
-        // Some milliseconds of work: not on a thread that serves connections.
-        let parsed = tokio::task::spawn_blocking(move || parse_all(format, records)).await;
-        let (facts, errors) = parsed.map_err(|error| {
-            tracing::error!(%error, "parsing a batch failed");
-            ApiError::internal()
+        let parsed = self.parsing.run(move || parse_all(format, records)).await;
+        let (facts, errors) = parsed.map_err(|error| match error {
+            LaneError::Full => overloaded(),
+            LaneError::Failed => {
+                tracing::error!("parsing a batch failed");
+                ApiError::internal()
+            }
         })?;
         self.reject(errors);
         if facts.is_empty() {
@@ -313,6 +317,10 @@ fn parse_all(format: Format, records: Vec<Record>) -> (Vec<NewFact>, Vec<LineErr
         }
     }
     (facts, errors)
+}
+
+fn overloaded() -> ApiError {
+    ApiError::unavailable("overloaded", "too many bulk requests are under way; try again", RETRY_AFTER_S)
 }
 
 fn malformed(error: &FramingError) -> ApiError {

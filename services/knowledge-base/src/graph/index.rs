@@ -1,4 +1,4 @@
-//! The graph as the service holds it: asked from async code, answered on blocking threads, few at a time.
+//! The graph as the service holds it: asked from async code, answered on threads of its own, few at a time.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::growth::Growth;
 use super::metrics::GraphMetrics;
 use crate::following;
 use crate::lane::{Lane, LaneError};
+use crate::priority::Class;
 use crate::store::{Seen, Store};
 
 /// Walks, paths and rankings that are answered at once. They use a core each for up to some 30 ms, which point reads and
@@ -118,8 +119,8 @@ impl GraphIndex {
         let index = Self {
             reader,
             state,
-            short: Lane::new(SHORT_AT_ONCE, SHORT_WAITING),
-            long: Lane::new(LONG_AT_ONCE, LONG_WAITING),
+            short: Lane::new("kb-steps", Class::Serve, SHORT_AT_ONCE, SHORT_WAITING),
+            long: Lane::new("kb-walks", Class::Follow, LONG_AT_ONCE, LONG_WAITING),
             metrics,
         };
         (index, GraphThread(thread))

@@ -1,4 +1,4 @@
-//! The findings as the service holds them: asked from async code, answered on blocking threads, few at a time.
+//! The findings as the service holds them: asked from async code, answered on threads of their own, few at a time.
 
 use std::sync::PoisonError;
 use std::thread::JoinHandle;
@@ -14,6 +14,7 @@ use super::follower::{Follower, Shared};
 use super::metrics::QualityMetrics;
 use crate::following;
 use crate::lane::{Lane, LaneError};
+use crate::priority::Class;
 use crate::store::{Seen, Store};
 use crate::vector::Position;
 
@@ -106,7 +107,8 @@ impl QualityIndex {
         let look = move |runtime: &Handle| follower.look(runtime);
         let thread = following::start("kb-quality", store, shutdown, Duration::MAX, look);
         let thread = thread.expect("the system starts a thread at start");
-        (Self { shared, state, folder, lane: Lane::new(AT_ONCE, WAITING), metrics }, QualityThread(thread))
+        let lane = Lane::new("kb-findings", Class::Follow, AT_ONCE, WAITING);
+        (Self { shared, state, folder, lane, metrics }, QualityThread(thread))
     }
 
     /// How far it is, at once.

@@ -19,7 +19,7 @@ pub type Answer<T> = oneshot::Receiver<Result<Written<T>, WriteError>>;
 pub struct Job {
     work: Box<dyn Work>,
     queued_at: Instant,
-    /// A batch's turn among the batches; it ends with the commit, whether or not anybody still waits for it.
+    /// A batch's turn among the batches; it ends after the commit, whether or not anybody still waits for it.
     turn: Option<OwnedSemaphorePermit>,
     /// The span that was current where the job was made.
     request: Span,
@@ -74,19 +74,35 @@ impl UnderWay {
         self.work.apply(connection, position)
     }
 
-    /// Ends it with what became of the transaction, and the times from its begin to the commit and of the commit.
-    pub fn answer(self, committed: Result<(Duration, Duration), WriteError>) {
+    /// Ends it with what became of the transaction, and the times from its begin to the commit and of the commit. What it
+    /// needed is freed here.
+    pub fn conclude(self, committed: Result<(Duration, Duration), WriteError>) -> Reply {
         let Self { work, queue, span, turn } = self;
-        // Its end belongs before the answer, or the request's span could end first.
-        drop((span, turn));
-        work.answer(committed.map(|(apply, commit)| WriteTimings { queue, apply, commit }));
+        let tell = work.conclude(committed.map(|(apply, commit)| WriteTimings { queue, apply, commit }));
+        Reply { tell, span, turn }
+    }
+}
+
+/// What is still to be told to who asked.
+pub struct Reply {
+    tell: Box<dyn FnOnce() + Send>,
+    span: Span,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Reply {
+    /// Tells it, and ends the turn.
+    pub fn tell(self) {
+        // The span's end belongs before the answer, or the request's could end first.
+        drop((self.span, self.turn));
+        (self.tell)();
     }
 }
 
 trait Work: Send {
     fn apply(&mut self, connection: &Connection, position: &mut Position) -> rusqlite::Result<()>;
 
-    fn answer(self: Box<Self>, committed: Result<WriteTimings, WriteError>);
+    fn conclude(self: Box<Self>, committed: Result<WriteTimings, WriteError>) -> Box<dyn FnOnce() + Send>;
 }
 
 struct Task<T, W> {
@@ -98,7 +114,7 @@ struct Task<T, W> {
 
 impl<T, W> Work for Task<T, W>
 where
-    T: Send,
+    T: Send + 'static,
     W: Fn(&Connection, &mut Position) -> rusqlite::Result<T> + Send,
 {
     fn apply(&mut self, connection: &Connection, position: &mut Position) -> rusqlite::Result<()> {
@@ -107,13 +123,15 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, committed: Result<WriteTimings, WriteError>) {
+    fn conclude(self: Box<Self>, committed: Result<WriteTimings, WriteError>) -> Box<dyn FnOnce() + Send> {
         let Self { done, reply, .. } = *self;
         let answer = committed.and_then(|timings| {
             let (outcome, revision, epoch) = done.ok_or(WriteError::Closed)?;
             Ok(Written { outcome, revision, epoch, timings })
         });
-        // Nobody listens any more when the request was cancelled.
-        let _ = reply.send(answer);
+        Box::new(move || {
+            // Nobody listens any more when the request was cancelled.
+            let _ = reply.send(answer);
+        })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::Connection;
 
-use super::schema;
+use super::connections;
 
 /// Connections for look-ups: as many can go on at once. One that finds none free is handed to a reader.
 const CONNECTIONS: usize = 4;
@@ -19,7 +19,7 @@ pub struct LookUps([Mutex<Connection>; CONNECTIONS]);
 impl LookUps {
     /// Opens them.
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
-        let open = || schema::open_reader(path).map(Mutex::new);
+        let open = || connections::open_reader(path).map(Mutex::new);
         Ok(Self([open()?, open()?, open()?, open()?]))
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::model::{Digest, Epoch, Revision, UnixMillis, hash64};
-use super::log;
 use super::open::{DATABASE_FILE, OpenError, close_as_one_file, lock, with_end};
 use super::position::{self, Position};
 use super::schema::{self, SchemaError};
+use super::{connections, log};
 use crate::grammar;
 
 /// The store of a directory.
@@ -81,7 +81,7 @@ impl SqliteMaintenance {
     /// # Errors
     /// SQLite's.
     pub fn copy_to(&self, to: &Path) -> rusqlite::Result<At> {
-        let connection = schema::open_reader(&self.path)?;
+        let connection = connections::open_reader(&self.path)?;
         connection.execute("VACUUM INTO ?1", [to.to_string_lossy().as_ref()])?;
         let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let (epoch, revision) = position::seen(&copy)?;
@@ -120,7 +120,7 @@ impl SqliteMaintenance {
     /// # Errors
     /// SQLite's, when it cannot even be read.
     pub fn verify(&self) -> rusqlite::Result<Verdict> {
-        let connection = schema::open_reader(&self.path)?;
+        let connection = connections::open_reader(&self.path)?;
         // One transaction, so that a running service does not change what is compared.
         let transaction = connection.unchecked_transaction()?;
         let verdict: String = transaction.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))?;

@@ -1,8 +1,9 @@
-//! The store in one SQLite database of this process. One thread writes, a few read, one moves the log; everybody else
-//! sends them work.
+//! The store in one SQLite database of this process. One thread writes at a time (another one where it is a load), a few read,
+//! one moves the log; everybody else sends them work.
 
 mod backend;
-mod checkpoint;
+pub mod checkpoint;
+pub mod connections;
 mod delta;
 mod document_queries;
 mod documents;

@@ -16,7 +16,10 @@ use super::look_up::LookUps;
 use super::reader::Pool;
 use super::schema::SchemaError;
 use super::writer::{self, Writer};
-use super::{BATCHES_AT_ONCE, SqliteStore, StoreThreads, checkpoint, is_full, reader, schema, sweep, wal};
+use super::{
+    BATCHES_AT_ONCE, SqliteStore, StoreThreads, checkpoint, connections, is_full, reader, schema, sweep, wal,
+};
+use crate::priority::Class;
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "facts.sqlite";
@@ -99,9 +102,8 @@ impl SqliteStore {
         look(&path, epoch.as_str()).map_err(unusable)?;
         let mut connection =
             schema::open_writer(&path, epoch.as_str(), options.size_bytes_max).map_err(unusable)?;
-        let (wake, woken) = checkpoint::channel();
         let sqlite = |error: rusqlite::Error| unusable(SchemaError::Sqlite(error));
-        checkpoint::watch_log(&mut connection, wake).map_err(sqlite)?;
+        let mover = checkpoint::watch_log(&mut connection).map_err(sqlite)?;
         let (writes, write_queue) = mpsc::channel(writer::QUEUE_JOBS);
         let (writer, snapshot) = Writer::new(connection, write_queue, metrics).map_err(sqlite)?;
         let mut others: Vec<JoinHandle<()>> = Vec::new();
@@ -116,7 +118,11 @@ impl SqliteStore {
         let follower_reads = start(reader::FOLLOWER)?;
         let exports = start(reader::EXPORT)?;
         let look_ups = LookUps::open(&path).map_err(sqlite)?;
-        others.push(thread("kb-checkpoint", move || checkpoint::run(&path, &woken)));
+        let log = connections::open_checkpointer(&path).map_err(sqlite)?;
+        others.push(thread("kb-checkpoint", move || {
+            Class::Follow.enter();
+            mover.run(&log);
+        }));
         let writing = thread("kb-writer", move || {
             writer.run(others);
             // Held until the last connection is closed.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::ReadError;
 use super::super::model::{Epoch, Revision};
-use super::{read_error, schema};
+use super::{connections, read_error};
 use crate::priority::Class;
 
 /// A read that takes longer is ended, and one that has waited longer is not begun, so that a few bad queries cannot
@@ -99,7 +99,7 @@ pub fn start(path: &Path, queue: mpsc::Receiver<Read>, pool: Pool) -> rusqlite::
     let queue = Arc::new(Mutex::new(queue));
     (0..pool.threads)
         .map(|_| {
-            let connection = schema::open_reader(path)?;
+            let connection = connections::open_reader(path)?;
             let queue = Arc::clone(&queue);
             Ok(super::open::thread(pool.name, move || run(connection, &queue, pool)))
         })

@@ -1,10 +1,11 @@
-//! The tables, their versions, and how a connection is set up. No reading or writing of facts here.
+//! The tables and their versions. No reading or writing of facts here.
 
 use std::path::Path;
-use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+
+use super::connections;
 
 /// Marks the file as Bywash's own ("BYWA"), so that another program's database is never written to.
 const APPLICATION_ID: i32 = 0x4259_5741;
@@ -120,20 +121,6 @@ pub const MIGRATIONS: [&str; 2] = [
 /// found where it is read.
 const FULL_CHECK_BYTES_MAX: u64 = 64 << 20;
 
-/// Page cache of the writer, KiB: holds the inner pages and the hot leaves of a million facts. No more, for SQLite looks at
-/// every page of the cache at the end of each transaction that split a page, and nearly all do: with 64 MiB that was a
-/// sixth of the writer's time. What a transaction has written stays beyond it until the commit.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
-
-/// Page cache of each reader, KiB.
-const READER_CACHE_KIB: i64 = 8 * 1024;
-
-/// Longest wait for a lock of SQLite's own: only a checkpoint that resets the log takes one that others wait for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Prepared statements kept by a connection; there are fewer than that in the source.
-const STATEMENTS_CACHED: usize = 64;
-
 /// Why the tables cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -174,14 +161,11 @@ pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Res
     if version > MIGRATIONS.len() {
         return Err(SchemaError::Newer { found: version, known: MIGRATIONS.len() });
     }
-    set_up(&connection, WRITER_CACHE_KIB)?;
+    connections::set_up_writer(&connection)?;
     if !is_new {
         check(&connection)?;
     }
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    // A page that is written to the log before the commit may be written there once more.
-    connection.pragma_update(None, "cache_spill", false)?;
+    connections::set_up_writes(&connection)?;
     if let Some(size_bytes_max) = size_bytes_max {
         let page_size: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         // The pragma answers with the limit it set.
@@ -194,34 +178,6 @@ pub fn open_writer(path: &Path, epoch: &str, size_bytes_max: Option<u64>) -> Res
     migrate(&connection, version, epoch)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(connection)
-}
-
-/// Opens a connection that can only read.
-pub fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    set_up(&connection, READER_CACHE_KIB)?;
-    Ok(connection)
-}
-
-/// Opens a connection that only moves the write-ahead log into the database.
-pub fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    set_up(&connection, READER_CACHE_KIB)?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    Ok(connection)
-}
-
-fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    // A sort or an undo that outgrows its cache would want a folder for temporary files, which a pod does not have.
-    connection.pragma_update(None, "temp_store", "memory")?;
-    // Checkpoints have their own thread; see `checkpoint.rs`.
-    connection.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))
 }
 
 fn migrate(connection: &Connection, version: usize, epoch: &str) -> Result<(), SchemaError> {

@@ -17,6 +17,13 @@ fn open(directory: &Directory) -> Result<(SqliteStore, StoreThreads), OpenError>
     SqliteStore::open(&options, StoreMetrics::new(&Metrics::new()))
 }
 
+#[test]
+fn sqlite_is_built_with_the_flags_of_the_workspace() {
+    let sql = "SELECT sqlite_compileoption_used('DEFAULT_MEMSTATUS=0')";
+    let used: bool = Connection::open_in_memory().unwrap().query_row(sql, (), |row| row.get(0)).unwrap();
+    assert!(used, "LIBSQLITE3_FLAGS of .cargo/config.toml did not arrive");
+}
+
 #[tokio::test]
 async fn two_processes_cannot_open_one_store() {
     let directory = Directory::new();

@@ -1,20 +1,24 @@
-//! The one thread that writes. It owns the write connection, lets jobs that wait together share a commit, and answers
+//! Who writes, on one thread at a time. It owns the write connection, lets jobs that wait together share a commit, and answers
 //! each after the commit.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::super::metrics::StoreMetrics;
 use super::super::model::Snapshot;
 use super::checkpoint;
-use super::job::{Job, UnderWay};
+use super::job::{Job, Reply, UnderWay};
+use super::open::thread;
 use super::position::Position;
 use super::{is_full, write_error};
 use crate::fail_point::{self, FailPoint};
+use crate::priority::Class;
 
 /// Jobs that wait for the writer: a quarter of a second of single posts at the rate of one commit each. Beyond it a
 /// post is refused (503) and a bulk request waits.
@@ -53,12 +57,14 @@ pub struct Writer {
     last_single: Option<Instant>,
     /// Whether the last commit that failed did so for want of space.
     is_full: bool,
-    snapshot: watch::Sender<Snapshot>,
+    snapshot: Arc<watch::Sender<Snapshot>>,
     metrics: StoreMetrics,
+    /// Where those who wait for answers are woken.
+    runtime: Handle,
 }
 
 impl Writer {
-    /// A writer over an open connection, and the state it finds.
+    /// A writer over an open connection, and the state it finds. Needs a Tokio runtime around it.
     pub fn new(
         connection: Connection,
         queue: mpsc::Receiver<Job>,
@@ -75,8 +81,9 @@ impl Writer {
             batches: VecDeque::new(),
             last_single: None,
             is_full: false,
-            snapshot,
+            snapshot: Arc::new(snapshot),
             metrics,
+            runtime: Handle::current(),
         };
         Ok((writer, receiver))
     }
@@ -85,7 +92,20 @@ impl Writer {
     /// removes its log where the connection that closes last is the one that writes.
     ///
     /// Single jobs go first, and while they come a batch is a commit of its own: a post waits for one batch at most.
+    /// While none come, batches are committed on a thread behind those that serve, to which the writer goes over meanwhile: it
+    /// would keep a core from them for milliseconds at a time.
     pub fn run(mut self, others: Vec<JoinHandle<()>>) {
+        let (over, coming) = std::sync::mpsc::sync_channel::<(Self, Vec<Job>)>(0);
+        let (back, returned) = std::sync::mpsc::sync_channel(0);
+        let behind = thread("kb-writer-bulk", move || {
+            Class::Follow.enter();
+            for (mut writer, batches) in coming {
+                writer.commit(batches);
+                if back.send(writer).is_err() {
+                    return;
+                }
+            }
+        });
         while self.take_waiting() {
             let singles: Vec<Job> = self.singles.drain(..).collect();
             if !singles.is_empty() {
@@ -95,10 +115,20 @@ impl Writer {
             let posts = self.last_single.is_some_and(|last| last.elapsed() < POSTS_RECENT);
             let together = if posts { 1 } else { COMMIT_BATCHES_MAX };
             let batches: Vec<Job> = self.batches.drain(..self.batches.len().min(together)).collect();
-            if !batches.is_empty() {
+            if batches.is_empty() {
+                continue;
+            }
+            if posts {
                 self.commit(batches);
+            } else {
+                // Fails where that thread has panicked, which ends this one as a panic here would.
+                over.send((self, batches)).expect("the thread for batches waits");
+                self = returned.recv().expect("the thread for batches gives the writer back");
             }
         }
+        drop(over);
+        // A thread that panicked has said so.
+        let _ = behind.join();
         // Cannot fail: the connection is this thread's own.
         let _ = checkpoint::unwatch_log(&mut self.connection);
         for thread in others {
@@ -156,7 +186,7 @@ impl Writer {
                 Some(job) => {
                     failures_left -= 1;
                     self.tell_failure(&error, 1);
-                    jobs.remove(job).answer(Err(write_error(error)));
+                    jobs.remove(job).conclude(Err(write_error(error))).tell();
                 }
                 None => {
                     self.tell_failure(&error, jobs.len());
@@ -172,15 +202,20 @@ impl Writer {
             #[allow(clippy::cast_precision_loss, reason = "at most a few hundred")]
             self.metrics.commit_jobs.observe(jobs.len() as f64);
         }
-        // Readers of the snapshot must not see it later than the one who wrote, but those who follow it are woken after
-        // them: they would take the core from this thread.
+        // Readers of the snapshot must not see it later than the one who wrote.
         let is_news = self.set_snapshot();
-        for job in jobs {
-            job.answer(result.clone());
-        }
-        if is_news {
-            self.snapshot.send_modify(|_| {});
-        }
+        let replies: Vec<Reply> = jobs.into_iter().map(|job| job.conclude(result.clone())).collect();
+        let snapshot = Arc::clone(&self.snapshot);
+        // One wake-up for all of them, and for those who follow the store after them: each that this thread does itself costs
+        // a call, and often its core.
+        self.runtime.spawn(async move {
+            for reply in replies {
+                reply.tell();
+            }
+            if is_news {
+                snapshot.send_modify(|_| {});
+            }
+        });
     }
 
     /// Lets others see the state that was committed, and wakes nobody; whether it is another one than before.

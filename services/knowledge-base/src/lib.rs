@@ -15,7 +15,7 @@ pub mod graph;
 mod lane;
 mod maintenance;
 mod opening;
-mod priority;
+pub mod priority;
 pub mod quality;
 pub mod relay;
 pub mod search;

@@ -11,6 +11,7 @@ use knowledge_base::store::{SqliteMaintenance, Verdict};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::Interrupt;
 use super::client::{Caller, get, post};
 use super::input::{Facts, bulk_body};
 use crate::nats::Nats;
@@ -56,6 +57,7 @@ pub enum Filled {
 pub struct Ground {
     runtime: Arc<Runtime>,
     folder: Scratch,
+    interrupt: Interrupt,
     /// What goes in.
     pub facts: Arc<Facts>,
     everything: OnceCell<PathBuf>,
@@ -68,6 +70,7 @@ pub struct Server {
     nats: Nats,
     service: Service,
     vectors: Vectors,
+    interrupt: Interrupt,
 }
 
 impl Ground {
@@ -75,12 +78,13 @@ impl Ground {
     ///
     /// # Errors
     /// When the system gives no runtime.
-    pub fn new(parent: &Path, facts: Facts) -> Result<Self> {
+    pub fn new(parent: &Path, facts: Facts, interrupt: Interrupt) -> Result<Self> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
         let (everything, glosses) = (OnceCell::new(), OnceCell::new());
         let facts = Arc::new(facts);
-        Ok(Self { runtime: Arc::new(runtime), folder: Scratch::below(parent), facts, everything, glosses })
+        let folder = Scratch::below(parent);
+        Ok(Self { runtime: Arc::new(runtime), folder, interrupt, facts, everything, glosses })
     }
 
     /// A service on an empty store; it listens, and is not waited for.
@@ -127,7 +131,8 @@ impl Ground {
         if let Some(data) = data {
             copy_folder(data, &service.data());
         }
-        Ok(Server { runtime: Arc::clone(&self.runtime), nats, service, vectors })
+        let interrupt = self.interrupt.clone();
+        Ok(Server { runtime: Arc::clone(&self.runtime), nats, service, vectors, interrupt })
     }
 
     /// The data directory of a filled store; filled by a service the first time.
@@ -257,6 +262,7 @@ impl Server {
         let mut caller = self.caller()?;
         let mut added = 0;
         for part in facts.chunks(FACTS_PER_REQUEST) {
+            self.interrupt.check()?;
             let answer = caller.ask(&post("/api/facts/bulk", "text/plain", &bulk_body(part)))?;
             let answer: Value = serde_json::from_slice(answer).context("the bulk answer is no JSON")?;
             added += usize::try_from(answer["added"].as_u64().unwrap_or(0))?;
@@ -276,6 +282,7 @@ impl Server {
         let search = post(&path, "application/json", br#"{"query":"water","mode":"vector"}"#);
         let start = Instant::now();
         loop {
+            self.interrupt.check()?;
             let (status, body) = caller.try_ask(&search)?;
             let answer: Value = serde_json::from_slice(body)?;
             if status == 200 && answer["adapter"] == "primary" {
@@ -302,6 +309,7 @@ impl Server {
         let start = Instant::now();
         let (mut before, mut idle_looks) = (self.cpu()?, 0);
         while idle_looks < SETTLED_LOOKS {
+            self.interrupt.check()?;
             ensure!(start.elapsed() < SETTLE_TIMEOUT, "the knowledge base is busy after {SETTLE_TIMEOUT:?}");
             std::thread::sleep(SETTLE_INTERVAL);
             let now = self.cpu()?;

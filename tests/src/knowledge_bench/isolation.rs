@@ -15,8 +15,9 @@ use crate::figure::number;
 
 /// Beside heavy work the p99 may be so many times that of an idle service.
 const TIMES_MAX: f64 = 2.0;
-/// A service that builds an index uses more of a core than this.
-const BUILDING_SHARE: f64 = 0.5;
+/// A service that builds an index uses more of a core than this, though it rests where others want the cores; one that only answers
+/// these reads uses a twentieth.
+const BUILDING_SHARE: f64 = 0.2;
 
 /// All of them.
 ///
@@ -53,8 +54,8 @@ pub fn reads(bench: &mut Bench) -> Result<()> {
         let figure = samples.judged(&format!("read_p99_beside_{name}"), "ms", &p99, &beside, |ours| {
             (format!("<= {TIMES_MAX} times idle, {}", number(limit)), ours <= limit)
         });
-        let preferred = samples.median("preferred") > 0.0;
-        bench.add(figure.with("reading_thread_is_preferred", preferred));
+        let preferred = samples.of("preferred").iter().all(|preferred| *preferred > 0.0);
+        bench.add(figure.with("reading_threads_are_preferred", preferred));
     }
     Ok(())
 }

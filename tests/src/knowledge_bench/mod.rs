@@ -165,7 +165,7 @@ struct Bench {
     scale: Scale,
     figures: Vec<Figure>,
     start: Instant,
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 /// Runs the bench; true where every figure holds, or where nothing is judged.
@@ -173,11 +173,11 @@ struct Bench {
 /// # Errors
 /// When a side cannot be measured, or somebody ends it.
 pub fn main(arguments: &BenchArguments) -> Result<bool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
+    let interrupt = Interrupt::default();
     for signal in TERM_SIGNALS {
         // The first asks for an end in order, the second does not ask.
-        signal_hook::flag::register_conditional_shutdown(*signal, 1, Arc::clone(&interrupted))?;
-        signal_hook::flag::register(*signal, Arc::clone(&interrupted))?;
+        signal_hook::flag::register_conditional_shutdown(*signal, 1, Arc::clone(&interrupt.0))?;
+        signal_hook::flag::register(*signal, Arc::clone(&interrupt.0))?;
     }
     let is_judged = arguments.is_judged();
     let scale = if arguments.quick { Scale::QUICK } else { Scale::full(arguments.rounds) };
@@ -195,11 +195,13 @@ pub fn main(arguments: &BenchArguments) -> Result<bool> {
     });
     let mut state: Map<String, Value> = state.as_object().cloned().unwrap_or_default();
     state.iter().for_each(|(name, value)| println!("{name}: {value}"));
-    let ground = Ground::new(&folder, facts)?;
+    let ground = Ground::new(&folder, facts, interrupt.clone())?;
     let others = Others::now()?;
-    let mut bench = Bench { ground, scale, figures: Vec::new(), start: Instant::now(), interrupted };
+    let mut bench = Bench { ground, scale, figures: Vec::new(), start: Instant::now(), interrupt };
     if arguments.self_check {
-        return self_check::all(&mut bench).map(|()| true);
+        let checked = self_check::all(&mut bench);
+        bench.check()?;
+        return checked.map(|()| true);
     }
     for (group, measure) in GROUPS {
         if arguments.only.is_empty() || arguments.only.contains(&group) {
@@ -244,9 +246,21 @@ impl Bench {
         eprintln!("{:>5.0} s  {text}", self.start.elapsed().as_secs_f64());
     }
 
-    /// Fails once somebody has asked for the end; everything that was started ends on the way out.
+    /// As [`Interrupt::check`].
     fn check(&self) -> Result<()> {
-        ensure!(!self.interrupted.load(Ordering::Relaxed), "ended by a signal");
+        self.interrupt.check()
+    }
+}
+
+/// Whether somebody has asked for the end. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Fails once somebody has; everything that was started ends on the way out. Called wherever the bench waits or repeats
+    /// something for more than a few seconds.
+    fn check(&self) -> Result<()> {
+        ensure!(!self.0.load(Ordering::Relaxed), "ended by a signal");
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Reads at fixed times, whatever else happens: what a client sees of a service that is busy with other work.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,44 +12,78 @@ use super::input::SEED;
 use crate::proof::machine::{defer, prefer};
 use crate::swarm::histogram::{Histogram, Quantiles};
 
-/// Between two reads: a tenth of what one connection can do, so that the reads are no load of their own.
-const INTERVAL: Duration = Duration::from_millis(1);
+/// Clients, each with a connection: what one of them waits for does not hold up the others.
+const CLIENTS: u32 = 8;
+/// Between two reads of a client; all of them together read a thousand times a second, a tenth of what one connection can do, so
+/// that the reads are no load of their own.
+const INTERVAL: Duration = Duration::from_millis(8);
 
 /// What the reads saw.
 pub struct Reads {
     /// From the moment a read was due, or was sent where nothing held it up, to its answer.
     pub latency: Quantiles,
-    /// Whether the reading thread was ahead of all others, so that only the service was waited for.
+    /// Whether the reading threads were ahead of all others, so that only the service was waited for.
     pub preferred: bool,
 }
 
-/// Reads one fact after another while `work` is done; both must succeed. Who asks for the work is behind everybody else:
+/// Reads facts while `work` is done; both must succeed. Who asks for the work is behind everybody else:
 /// clients are on other machines, and only what the service does for them is to be waited for.
 ///
 /// # Errors
 /// That of the work, else that of the reads.
 pub fn while_doing(server: &Server, facts: u64, work: impl FnOnce() -> Result<()> + Send) -> Result<Reads> {
-    let mut caller = server.caller()?;
+    let callers = (0..CLIENTS).map(|_| connected(server)).collect::<Result<Vec<_>>>()?;
     let done = AtomicBool::new(false);
+    // All begin at once, when each has its priority.
+    let begin = Barrier::new(callers.len() + 1);
     std::thread::scope(|scope| {
-        let reads = scope.spawn(|| read_until(&mut caller, facts, &done));
+        let (begin, done) = (&begin, &done);
+        let read = |(number, caller)| scope.spawn(move || read_until(caller, number, facts, begin, done));
+        let clients: Vec<_> = (0..).zip(callers).map(read).collect();
         let worked = scope.spawn(|| {
             defer(this_thread());
+            begin.wait();
             work()
         });
         let worked = worked.join();
         done.store(true, Ordering::Relaxed);
         let worked = worked.ok().context("the thread that asks for the work panicked")?;
-        let reads = reads.join().ok().context("the reading thread panicked")?;
-        worked.and(reads)
+        let (mut latency, mut preferred) = (Histogram::default(), true);
+        let mut failed = Ok(());
+        for client in clients {
+            match client.join().ok().context("a reading thread panicked")? {
+                Ok(reads) => {
+                    latency.merge(&reads.0);
+                    preferred &= reads.1;
+                }
+                Err(error) => failed = Err(error),
+            }
+        }
+        worked.and(failed)?;
+        Ok(Reads { latency: latency.quantiles(), preferred })
     })
 }
 
-fn read_until(caller: &mut Caller, facts: u64, done: &AtomicBool) -> Result<Reads> {
+/// A connection that was used: the first request of one waits until it is accepted.
+fn connected(server: &Server) -> Result<Caller> {
+    let mut caller = server.caller()?;
+    caller.ask(&get("/api/facts/1"))?;
+    Ok(caller)
+}
+
+/// Until `done`: how long the reads took, and whether their thread was preferred.
+fn read_until(
+    mut caller: Caller,
+    number: u32,
+    facts: u64,
+    begin: &Barrier,
+    done: &AtomicBool,
+) -> Result<(Histogram, bool)> {
     let preferred = prefer(this_thread());
-    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut random = fastrand::Rng::with_seed(SEED + u64::from(number));
     let mut latency = Histogram::default();
-    let mut due = Instant::now();
+    begin.wait();
+    let mut due = Instant::now() + INTERVAL * number / CLIENTS;
     while !done.load(Ordering::Relaxed) {
         let request = get(&format!("/api/facts/{}", random.u64(1..=facts)));
         let ahead = due.saturating_duration_since(Instant::now());
@@ -63,7 +98,7 @@ fn read_until(caller: &mut Caller, facts: u64, done: &AtomicBool) -> Result<Read
         latency.add(counts_from.elapsed().as_nanos().try_into().unwrap_or(u64::MAX));
         due += INTERVAL;
     }
-    Ok(Reads { latency: latency.quantiles(), preferred })
+    Ok((latency, preferred))
 }
 
 fn this_thread() -> u32 {

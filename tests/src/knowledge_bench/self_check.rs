@@ -47,6 +47,7 @@ fn commits(bench: &mut Bench) -> Result<()> {
     }
     let facts = &bench.ground.facts.others;
     for round in facts.chunks(bench.scale.posts).take(bench.scale.rounds + 1).enumerate() {
+        bench.check()?;
         for (name, group, writer, _) in &mut open {
             let commits = writer.prepare(round.1, 1, *group)?;
             let rate = per_second(round.1.len(), writer.carry_out(&commits)?);

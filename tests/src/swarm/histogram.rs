@@ -46,6 +46,13 @@ impl Histogram {
         self.max_ns = self.max_ns.max(ns);
     }
 
+    /// Counts all values of another one.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, others)| *own += others);
+        self.total += other.total;
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+
     /// How many were counted.
     pub fn count(&self) -> u64 {
         self.total
@@ -131,6 +138,11 @@ mod tests {
         let told = histogram.quantiles();
         assert_eq!((told.count, told.max_ms), (1_000, 1_000.0));
         assert!((told.p50_ms - 500.0).abs() < 10.0 && (told.p99_ms - 990.0).abs() < 20.0, "{told:?}");
+        let (mut even, mut odd) = (Histogram::default(), Histogram::default());
+        (1..=1_000)
+            .for_each(|value| if value % 2 == 0 { &mut even } else { &mut odd }.add(value * 1_000_000));
+        even.merge(&odd);
+        assert_eq!(even.quantiles(), told, "the parts of a whole are the whole");
         histogram.clear();
         assert_eq!(histogram.quantiles(), Quantiles::default());
     }

@@ -16,9 +16,9 @@ use super::index::GraphState;
 use super::metrics::GraphMetrics;
 use crate::following::Look;
 use crate::grammar::{Fact, parse_kept};
-use crate::store::{DeltaAnswer, FactId, ReadError, Revision, Store};
+use crate::store::{Delta, DeltaAnswer, FactId, FactRow, ReadError, Revision, Seen, Store};
 
-/// Facts read at once, about: some 20 ms of reading and of applying, each of which goes on during the other.
+/// Facts read at once, about: some 20 ms of reading, and of parsing and applying, which goes on meanwhile.
 const PAGE_FACTS: usize = 5_000;
 
 /// Facts that are kept for the second copy. Where more has changed, copying the first costs less than their memory.
@@ -26,28 +26,6 @@ const KEPT_FACTS_MAX: usize = 10_000;
 
 /// What is different: facts as they are now.
 type Changes = Vec<(FactId, Option<Fact>)>;
-
-/// A part of what is different.
-struct Page {
-    changes: Changes,
-    /// What the next part is asked after.
-    upto: Revision,
-    /// The state that it was read in; with all changes up to that, the graph is exactly that state.
-    position: Position,
-}
-
-impl Page {
-    fn is_last(&self) -> bool {
-        self.upto == self.position.revision
-    }
-}
-
-/// What the store says.
-enum Answer {
-    Page(Page),
-    /// It does not know any more what was deleted since.
-    TooOld,
-}
 
 /// The thread's state.
 pub struct Follower {
@@ -88,28 +66,29 @@ impl Follower {
     pub(super) fn catch_up(&mut self, runtime: &Handle) -> Result<(), ReadError> {
         // A copy that begins anew does so with the other one's content.
         let mut kept = (self.after > Revision(0)).then(Changes::new);
-        let mut answer = runtime.block_on(read(self.store.clone(), self.after))?;
+        let mut seen = runtime.block_on(read(self.store.clone(), self.after))?;
         let (upto, position) = loop {
-            let mut page = match answer {
-                Answer::Page(page) => page,
-                Answer::TooOld => {
-                    tracing::info!(revision = self.after.0, "the graph is too far behind and is built anew");
-                    self.writer.standby().graph = Graph::default();
-                    (self.after, kept) = (Revision(0), None);
-                    answer = runtime.block_on(read(self.store.clone(), self.after))?;
-                    continue;
-                }
+            let DeltaAnswer::Delta(delta) = seen.value else {
+                tracing::info!(revision = self.after.0, "the graph is too far behind and is built anew");
+                self.writer.standby().graph = Graph::default();
+                (self.after, kept) = (Revision(0), None);
+                seen = runtime.block_on(read(self.store.clone(), self.after))?;
+                continue;
             };
-            // The next part is read while this one is applied.
-            let next = (!page.is_last()).then(|| runtime.spawn(read(self.store.clone(), page.upto)));
-            apply(&mut self.writer, &page.changes);
-            kept = kept.filter(|kept| kept.len() + page.changes.len() <= KEPT_FACTS_MAX);
+            // With all changes up to this state, the graph is exactly that.
+            let position = Position { epoch: seen.epoch, revision: seen.revision };
+            let upto = delta.upto;
+            // The next part is read while this one is parsed and applied.
+            let next = (upto < position.revision).then(|| runtime.spawn(read(self.store.clone(), upto)));
+            let mut changes = parsed(delta);
+            apply(&mut self.writer, &changes);
+            kept = kept.filter(|kept| kept.len() + changes.len() <= KEPT_FACTS_MAX);
             if let Some(kept) = &mut kept {
-                kept.append(&mut page.changes);
+                kept.append(&mut changes);
             }
-            let Some(next) = next else { break (page.upto, page.position) };
+            let Some(next) = next else { break (upto, position) };
             // A task that panicked, or the runtime's end.
-            answer = runtime.block_on(next).map_err(|_| ReadError::Closed)??;
+            seen = runtime.block_on(next).map_err(|_| ReadError::Closed)??;
         };
         let mut standby = self.writer.standby();
         standby.position = Some(position.clone());
@@ -150,20 +129,20 @@ fn apply(writer: &mut Writer, changes: &Changes) {
     }
 }
 
-async fn read(store: Store, after: Revision) -> Result<Answer, ReadError> {
-    let seen = store.fact_delta(after, PAGE_FACTS).await?;
-    let position = Position { epoch: seen.epoch, revision: seen.revision };
-    let DeltaAnswer::Delta(delta) = seen.value else { return Ok(Answer::TooOld) };
-    let removed = delta.removed.into_iter().map(|id| (id, None));
-    let changed = delta.changed.into_iter().map(|row| (row.id, parsed(row.id, &row.statement)));
-    // A number is never given again, so what is removed is not changed as well.
-    let changes = removed.chain(changed).collect();
-    Ok(Answer::Page(Page { changes, upto: delta.upto, position }))
+async fn read(store: Store, after: Revision) -> Result<Seen<DeltaAnswer<FactRow, FactId>>, ReadError> {
+    store.fact_delta(after, PAGE_FACTS).await
 }
 
-/// The fact of a statement. What the store holds parses, or it is damaged: then the fact is left out.
-fn parsed(id: FactId, statement: &str) -> Option<Fact> {
-    parse_kept(statement)
-        .inspect_err(|error| tracing::error!(fact = id.0, %error, "a statement in the store is no fact"))
+fn parsed(delta: Delta<FactRow, FactId>) -> Changes {
+    let removed = delta.removed.into_iter().map(|id| (id, None));
+    let changed = delta.changed.into_iter().map(|row| (row.id, fact(&row)));
+    // A number is never given again, so what is removed is not changed as well.
+    removed.chain(changed).collect()
+}
+
+/// The fact of a row. What the store holds parses, or it is damaged: then the fact is left out.
+fn fact(row: &FactRow) -> Option<Fact> {
+    parse_kept(&row.statement)
+        .inspect_err(|error| tracing::error!(fact = row.id.0, %error, "a statement in the store is no fact"))
         .ok()
 }
